@@ -1,0 +1,182 @@
+#include "runtime/context.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if CALOFUSE_HAS_CUDA
+#    include "runtime/cuda_check.cuh"
+#endif
+
+namespace calofuse {
+namespace {
+constexpr std::align_val_t kAlignment{64};
+}  // namespace
+
+/// Blocks are kept until the context dies: a step asks for the same sizes again and again.
+struct Context::Pool {
+    struct Block {
+        void* data;
+        std::size_t bytes;
+        bool in_use;
+    };
+    std::vector<Block> blocks;
+    std::int64_t num_allocations = 0;
+
+    void* take(std::size_t bytes)
+    {
+        Block* best = nullptr;
+        for (Block& b : blocks) {
+            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= 2 * bytes + 4096;
+            if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
+        }
+        if (best == nullptr) {
+            blocks.push_back({::operator new(bytes, kAlignment), bytes, false});
+            best = &blocks.back();
+            ++num_allocations;
+        }
+        best->in_use = true;
+        return best->data;
+    }
+    void give(void* data)
+    {
+        for (Block& b : blocks)
+            if (b.data == data) b.in_use = false;
+    }
+    ~Pool()
+    {
+        for (Block& b : blocks)
+            ::operator delete(b.data, kAlignment);
+    }
+};
+
+Context::Context(Backend backend) : backend_(backend), pool_(std::make_unique<Pool>()) {}
+
+Context Context::cpu(int threads)
+{
+    Context ctx(Backend::cpu);
+    int const cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    ctx.threads_ = threads > 0 ? threads : cores;
+    return ctx;
+}
+
+Context Context::cuda(int device)
+{
+    Context ctx(Backend::cuda);
+    ctx.device_ = device;
+#if CALOFUSE_HAS_CUDA
+    CALOFUSE_CUDA_CHECK(cudaSetDevice(device));
+    CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&ctx.stream_, cudaStreamNonBlocking));
+#else
+    throw_not_built("Context::cuda", "CUDA");
+#endif
+    return ctx;
+}
+
+Context::Context(Context&& other) noexcept
+    : backend_(other.backend_)
+    , threads_(other.threads_)
+    , device_(other.device_)
+    , stream_(std::exchange(other.stream_, nullptr))
+    , pool_(std::move(other.pool_))
+{}
+
+Context::~Context()
+{
+#if CALOFUSE_HAS_CUDA
+    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+#endif
+}
+
+void Context::synchronize()
+{
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) CALOFUSE_CUDA_CHECK(cudaStreamSynchronize(stream_));
+#endif
+}
+
+void* Context::allocate(std::size_t bytes)
+{
+    if (bytes == 0) return nullptr;
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) {
+        void* data = nullptr;
+        CALOFUSE_CUDA_CHECK(cudaMallocAsync(&data, bytes, stream_));
+        ++pool_->num_allocations;
+        return data;
+    }
+#endif
+    return pool_->take(bytes);
+}
+
+void Context::release(void* data) noexcept
+{
+    if (data == nullptr) return;
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) {
+        cudaFreeAsync(data, stream_);
+        return;
+    }
+#endif
+    pool_->give(data);
+}
+
+void Context::copy_to(void* dst, void const* host_src, std::size_t bytes)
+{
+    if (bytes == 0) return;
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) {
+        CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(dst, host_src, bytes, cudaMemcpyHostToDevice, stream_));
+        return;
+    }
+#endif
+    std::memcpy(dst, host_src, bytes);
+}
+
+void Context::copy_back(void* host_dst, void const* src, std::size_t bytes)
+{
+    if (bytes == 0) return;
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) {
+        CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(host_dst, src, bytes, cudaMemcpyDeviceToHost, stream_));
+        synchronize();
+        return;
+    }
+#endif
+    std::memcpy(host_dst, src, bytes);
+}
+
+void Context::fill_zero(void* dst, std::size_t bytes)
+{
+    if (bytes == 0) return;
+#if CALOFUSE_HAS_CUDA
+    if (backend_ == Backend::cuda) {
+        CALOFUSE_CUDA_CHECK(cudaMemsetAsync(dst, 0, bytes, stream_));
+        return;
+    }
+#endif
+    std::memset(dst, 0, bytes);
+}
+
+std::int64_t Context::num_allocations() const
+{
+    return pool_->num_allocations;
+}
+
+bool is_available(Backend backend, std::string* reason)
+{
+    if (backend == Backend::cpu) return true;
+#if CALOFUSE_HAS_CUDA
+    int count = 0;
+    cudaError_t const code = cudaGetDeviceCount(&count);
+    if (code == cudaSuccess && count > 0) return true;
+    if (reason != nullptr) *reason = code == cudaSuccess ? "no device" : cudaGetErrorString(code);
+#else
+    if (reason != nullptr) *reason = "built without CUDA";
+#endif
+    return false;
+}
+}  // namespace calofuse

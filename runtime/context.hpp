@@ -1,0 +1,112 @@
+/// \file runtime/context.hpp
+/// Where work runs: backend, device, stream, threads. Every operator takes one first.
+/// Work is asynchronous on `stream()`; only drivers, tests and benches synchronise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "runtime/tensor.hpp"
+
+struct CUstream_st;  // cudaStream_t, without the CUDA headers
+
+namespace calofuse {
+enum class Backend : std::uint8_t { cpu, cuda };
+constexpr char const* name_of(Backend b)
+{
+    return b == Backend::cpu ? "cpu" : "cuda";
+}
+
+template <class T>
+class Scratch;
+
+class Context {
+  public:
+    /// `threads` <= 0: all cores. The number of threads never changes a result bit.
+    static Context cpu(int threads = 0);
+    static Context cuda(int device = 0);
+    Context(Context&& other) noexcept;
+    Context& operator=(Context&&) = delete;
+    Context(Context const&) = delete;
+    Context& operator=(Context const&) = delete;
+    ~Context();
+
+    Backend backend() const { return backend_; }
+    int threads() const { return threads_; }
+    CUstream_st* stream() const { return stream_; }
+    void synchronize();
+
+    /// Uninitialised memory on this backend (64-byte aligned), freed in stream order. On the CPU it
+    /// comes from a pool that keeps what it once got, so a warm step asks the system for nothing.
+    template <class T>
+    Scratch<T> scratch(std::int64_t count);
+
+    void* allocate(std::size_t bytes);
+    void release(void* data) noexcept;
+    void copy_to(void* dst, void const* host_src, std::size_t bytes);
+    void copy_back(void* host_dst, void const* src, std::size_t bytes);
+    void fill_zero(void* dst, std::size_t bytes);
+
+    /// How often this context has asked the system or the driver for memory.
+    std::int64_t num_allocations() const;
+
+  private:
+    struct Pool;
+    explicit Context(Backend backend);
+
+    Backend backend_;
+    int threads_ = 1;
+    int device_ = 0;
+    CUstream_st* stream_ = nullptr;
+    std::unique_ptr<Pool> pool_;
+};
+
+/// Move-only owner of `count` elements of scratch.
+template <class T>
+class Scratch {
+  public:
+    Scratch(Context& ctx, std::int64_t count)
+        : ctx_(&ctx)
+        , count_(count)
+        , data_(static_cast<T*>(ctx.allocate(static_cast<std::size_t>(count) * sizeof(T))))
+    {}
+    Scratch(Scratch&& other) noexcept : ctx_(other.ctx_), count_(other.count_), data_(other.data_)
+    {
+        other.data_ = nullptr;
+    }
+    Scratch& operator=(Scratch&&) = delete;
+    Scratch(Scratch const&) = delete;
+    Scratch& operator=(Scratch const&) = delete;
+    ~Scratch()
+    {
+        if (data_ != nullptr) ctx_->release(data_);
+    }
+
+    T* data() const { return data_; }
+    std::int64_t size() const { return count_; }
+    View<T, 1> view() const { return {data_, {count_}}; }
+
+  private:
+    Context* ctx_;
+    std::int64_t count_;
+    T* data_;
+};
+
+template <class T>
+Scratch<T> Context::scratch(std::int64_t count)
+{
+    return Scratch<T>(*this, count);
+}
+
+/// Whether work can run there now; `reason` (if given) receives why not, in one line.
+bool is_available(Backend backend, std::string* reason = nullptr);
+
+/// Runs `cpu` where the context is a CPU. An operator with a CUDA twin dispatches to it here.
+template <class Cpu>
+void on_backend(Context& ctx, char const* op, Cpu&& cpu)
+{
+    if (ctx.backend() != Backend::cpu) throw_not_built(op, name_of(ctx.backend()));
+    cpu();
+}
+}  // namespace calofuse
