@@ -4,12 +4,11 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "io/input_file.hpp"
 #include "io/safetensors_header.hpp"
 #include "runtime/dtype.hpp"
 
@@ -285,22 +284,19 @@ SafeTensors parse_safetensors(std::span<std::byte const> file_bytes, std::string
 
 SafeTensors read_safetensors(std::string const& path)
 {
-    std::string const file = quoted(path);
-    std::error_code status;
-    if (!std::filesystem::is_regular_file(path, status))
-        throw Error(Exit::no_input, "CF-CKPT-13", file + ": no such file", "check the path");
-    std::ifstream in(path, std::ios::binary);
-    std::uintmax_t const size = std::filesystem::file_size(path, status);
-    if (!in || status)
-        throw Error(Exit::no_input, "CF-CKPT-13", file + ": cannot be opened for reading",
-                    "check its permissions");
-    std::vector<std::byte> bytes(size);
-    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-    if (static_cast<std::uintmax_t>(in.gcount()) != size)
-        throw Error(Exit::io, "CF-CKPT-14",
-                    fmt::format("{}: read {} of {} bytes", file, in.gcount(), size),
-                    "the disk reported an error or the file shrank meanwhile");
-    return parse_safetensors(bytes, file);
+    InputFile const in(path, "CF-CKPT-13");
+    std::vector<std::byte> bytes(static_cast<std::size_t>(in.size()));
+    in.read_at(0, bytes.data(), bytes.size());
+    in.check_unchanged();
+    return parse_safetensors(bytes, calofuse::quoted(path));
+}
+
+void write_safetensors(std::string const& path, SafeTensors const& content, Overwrite overwrite)
+{
+    std::vector<std::byte> const bytes = to_bytes(content);
+    AtomicFile out(path, overwrite);
+    out.write(bytes.data(), bytes.size());
+    out.commit();
 }
 
 std::vector<std::byte> to_bytes(SafeTensors const& content)

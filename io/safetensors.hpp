@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/atomic_file.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
@@ -105,10 +106,15 @@ struct SafeTensors {
 /// Refuses anything malformed with CF-CKPT-01..12 (exit 65); `file` is used in messages only.
 SafeTensors parse_safetensors(std::span<std::byte const> file_bytes, std::string const& file);
 
-/// Reads a whole file; missing or unreadable: CF-CKPT-13 (exit 66).
+/// Reads a whole file; missing or unreadable: CF-IO-01 (exit 66), a folder or pipe: CF-CKPT-13.
 SafeTensors read_safetensors(std::string const& path);
 
 /// The file's bytes. Canonical: tensors by falling element size, then by name, so that every tensor
 /// is aligned and equal content gives equal bytes; the header is padded with spaces to 8 bytes.
 std::vector<std::byte> to_bytes(SafeTensors const& content);
+
+/// Writes `to_bytes(content)` to a temporary, syncs, renames (io/atomic_file.hpp).
+void write_safetensors(std::string const& path,
+                       SafeTensors const& content,
+                       Overwrite overwrite = Overwrite::no);
 }  // namespace calofuse

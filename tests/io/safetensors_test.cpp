@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -193,7 +192,7 @@ TEST(SafeTensors, missing_file_is_exit_66)
         FAIL();
     } catch (Error const& e) {
         EXPECT_EQ(e.exit(), Exit::no_input);
-        EXPECT_EQ(e.code(), "CF-CKPT-13");
+        EXPECT_EQ(e.code(), "CF-IO-01");
     }
     EXPECT_THROW(read_safetensors("/"), Error);
 }
@@ -201,11 +200,9 @@ TEST(SafeTensors, missing_file_is_exit_66)
 TEST(SafeTensors, reads_what_was_written_to_disk)
 {
     auto const path = std::filesystem::path(testing::TempDir()) / "round_trip.safetensors";
-    auto const bytes = to_bytes(example());
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<char const*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    EXPECT_EQ(to_bytes(read_safetensors(path.string())), bytes);
+    write_safetensors(path.string(), example(), Overwrite::yes);
+    EXPECT_EQ(to_bytes(read_safetensors(path.string())), to_bytes(example()));
+    EXPECT_THROW(write_safetensors(path.string(), example()), Error);  // exists
     std::filesystem::remove(path);
 }
 }  // namespace calofuse::test
