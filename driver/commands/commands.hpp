@@ -1,0 +1,99 @@
+/// \file driver/commands/commands.hpp
+/// One argument struct and one function per command. A command's function lives in its own file
+/// commands/NAME.cpp; what it takes on the command line is described in register.cpp. Arguments that
+/// are settings (`--epochs`) are not here: they arrive through `resolve_settings`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "driver/session.hpp"
+
+namespace calofuse::commands {
+struct SimulateArgs {
+    std::string out;             ///< folder
+    std::int64_t events = 1000;  ///< per file
+    std::string energies;        ///< GeV, "60,80,100"; empty = those of the test beam
+    std::int64_t detector_seed = 1;
+    std::string map;    ///< CSV file; empty = FoCal-H prototype 2
+    bool pure = false;  ///< no wrong labels, no empty triggers
+    bool full = false;  ///< all four readings of a channel, not the high gain alone
+    bool overwrite = false;
+};
+
+struct ConvertArgs {
+    std::vector<std::string> inputs;  ///< files and folders
+    std::string out;                  ///< FILE.h5
+    bool unknown = false;             ///< events without label
+    std::string map;                  ///< CSV file; empty = FoCal-H prototype 2
+    std::vector<std::int64_t> board_order = {0, 1, 2, 3};
+    std::string layout = "auto";
+    std::string pedestals;  ///< CSV file, or empty
+    std::string out_of_range = "error";
+    bool compress = false;
+    bool overwrite = false;
+};
+
+struct InspectArgs {
+    std::string file;
+};
+
+struct VerifyArgs {
+    std::vector<std::string> paths;
+};
+
+struct TrainArgs {
+    std::string data;
+    std::string model = "hybrid";
+    std::string run_dir;
+    bool resume = false;
+};
+
+struct EvaluateArgs {
+    std::string run_dir;
+    std::string data;
+    std::string split = "test";       ///< train, valid, test or all
+    std::string checkpoint = "best";  ///< best, last or a path
+};
+
+struct PredictArgs {
+    std::string run_dir;
+    std::string data;
+    std::string out;  ///< FILE.csv or FILE.h5
+    std::string checkpoint = "best";
+};
+
+struct ReportArgs {
+    std::string run_dir;
+    std::string out;  ///< empty = report.html in the run directory
+};
+
+struct DisplayArgs {
+    std::string data;
+    std::vector<std::int64_t> events;  ///< rows of the store
+    std::string out;                   ///< FILE.svg
+    std::string run_dir;               ///< for scores, or empty
+};
+
+struct ProfileArgs {
+    std::string model = "hybrid";
+    std::string data;  ///< empty = synthetic events
+    std::int64_t steps = 20;
+    std::int64_t warmup = 3;
+    bool inference = false;
+};
+
+int simulate(Session const& session, SimulateArgs const& args);
+int convert(Session const& session, ConvertArgs const& args);
+int inspect(Session const& session, InspectArgs const& args);
+int verify(Session const& session, VerifyArgs const& args);
+int train(Session const& session, TrainArgs const& args);
+int evaluate(Session const& session, EvaluateArgs const& args);
+int predict(Session const& session, PredictArgs const& args);
+int report(Session const& session, ReportArgs const& args);
+int display(Session const& session, DisplayArgs const& args);
+int profile(Session const& session, ProfileArgs const& args);
+int doctor(Session const& session);
+int config_dump(Session const& session);
+}  // namespace calofuse::commands

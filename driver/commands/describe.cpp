@@ -1,0 +1,199 @@
+#include "driver/commands/describe.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "driver/arguments.hpp"
+
+namespace calofuse::commands {
+namespace {
+/// Ties the argument struct to the command: it lives as long as the command line does.
+template <class Args>
+struct Bound {
+    std::shared_ptr<Args> args = std::make_shared<Args>();
+    CommandLine::Run with(Function<Args> run) const
+    {
+        return [held = args, run = std::move(run)](Session const& s) {
+            return run(s, *held);
+        };
+    }
+};
+
+void check_board_order(std::vector<std::int64_t> order)
+{
+    std::sort(order.begin(), order.end());
+    if (order != std::vector<std::int64_t>{0, 1, 2, 3})
+        refuse("CF-CLI-04", "--board-order must name each of the boards 0, 1, 2, 3 once",
+               "--board-order 1,0,2,3 swaps the first two");
+}
+}  // namespace
+
+void add_simulate(CommandLine& line, Function<SimulateArgs> run)
+{
+    Bound<SimulateArgs> const bound;
+    SimulateArgs& args = *bound.args;
+    CommandOptions command =
+        line.add("simulate", "make FoCal-H test-beam events in the raw format",
+                 "calofuse simulate --out beam --events 1000", bound.with(std::move(run)));
+    command.text("--out", args.out, "DIR", "folder for the files", Need::required);
+    command.number("--events", args.events, 1, 100'000'000, "events per file");
+    command.text("--energies", args.energies, "GEV[,GEV...]", "beam energies (default: test beam)");
+    command.number("--detector-seed", args.detector_seed, 0, 1'000'000'000,
+                   "seed of gains, pedestals and noise of the cells");
+    command.text("--map", args.map, "MAP.csv", "channel map (default: FoCal-H prototype 2)");
+    command.toggle("--pure", args.pure, "no contamination of the beams: labels are true");
+    command.toggle("--full", args.full, "write low gain and times too, not high gain alone");
+    command.toggle("--overwrite", args.overwrite, "replace files that exist");
+}
+
+void add_convert(CommandLine& line, Function<ConvertArgs> run)
+{
+    Bound<ConvertArgs> const bound;
+    ConvertArgs& args = *bound.args;
+    auto const checked = [run = std::move(run)](Session const& s, ConvertArgs const& a) {
+        check_board_order(a.board_order);
+        return run(s, a);
+    };
+    CommandOptions command =
+        line.add("convert", "raw .npy files or folders to one HDF5 store and its .sha256",
+                 "calofuse convert --out beam.h5 beam/electron beam/hadron", bound.with(checked));
+    command.text("--out", args.out, "FILE.h5", "store to write", Need::required);
+    command.toggle("--unknown", args.unknown,
+                   "events without label, whatever the folder is called");
+    command.text("--map", args.map, "MAP.csv", "channel map (default: FoCal-H prototype 2)");
+    command.numbers("--board-order", args.board_order, 0, 3,
+                    "board of the map that each board of the data is (default 0,1,2,3)");
+    command.text("--layout", args.layout, "LAYOUT",
+                 "axes of the arrays: auto, N,256; N,4,256; 4,N,256 or N,256,4 (default auto)");
+    command.text("--pedestals", args.pedestals, "PED.csv",
+                 "pedestal of each channel, kept in the store");
+    command.choice("--out-of-range", args.out_of_range, {"error", "clip", "drop"},
+                   "what to do with values outside 0 .. 8191");
+    command.toggle("--compress", args.compress, "shuffle and deflate the ADC values");
+    command.toggle("--overwrite", args.overwrite, "replace a store that exists");
+    command.positionals("INPUT", args.inputs, ".npy files, or folders of them");
+}
+
+void add_inspect(CommandLine& line, Function<InspectArgs> run)
+{
+    Bound<InspectArgs> const bound;
+    CommandOptions command = line.add("inspect", "what is in a .npy, .h5, map or checkpoint file",
+                                      "calofuse inspect beam.h5", bound.with(std::move(run)));
+    command.positional("FILE", bound.args->file, "file to look at");
+}
+
+void add_verify(CommandLine& line, Function<VerifyArgs> run)
+{
+    Bound<VerifyArgs> const bound;
+    CommandOptions command = line.add("verify", "recompute every digest; say what differs",
+                                      "calofuse verify beam.h5", bound.with(std::move(run)));
+    command.positionals("PATH", bound.args->paths, "stores, .sha256 manifests or folders");
+}
+
+void add_train(CommandLine& line, Function<TrainArgs> run)
+{
+    Bound<TrainArgs> const bound;
+    TrainArgs& args = *bound.args;
+    CommandOptions command =
+        line.add("train", "train a network; Ctrl-C saves and stops",
+                 "calofuse train --data beam.h5 --model hybrid --run-dir runs/first",
+                 bound.with(std::move(run)));
+    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.text("--model", args.model, "NAME", "network (default hybrid)");
+    command.text("--run-dir", args.run_dir, "DIR", "where everything of this run goes");
+    command.toggle("--resume", args.resume, "go on from the last checkpoint of --run-dir");
+    command.setting("--epochs", "train.epochs");
+    command.setting("--batch-size", "train.batch_size");
+    command.setting("--fraction", "split.fraction");
+    command.setting("--patience", "train.patience");
+    command.setting("--bn-statistics", "train.bn_statistics");
+    command.setting_toggle("--retrain-on-all", "train.retrain_on_all");
+}
+
+void add_evaluate(CommandLine& line, Function<EvaluateArgs> run)
+{
+    Bound<EvaluateArgs> const bound;
+    EvaluateArgs& args = *bound.args;
+    CommandOptions command = line.add(
+        "evaluate", "metrics of a trained network on a split",
+        "calofuse evaluate --run-dir runs/first --data beam.h5 --json", bound.with(std::move(run)));
+    command.text("--run-dir", args.run_dir, "DIR", "run that train made", Need::required);
+    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.choice("--split", args.split, {"train", "valid", "test", "all"}, "part of the events");
+    command.text("--checkpoint", args.checkpoint, "best|last|PATH", "which weights (default best)");
+    command.setting("--batch-size", "train.batch_size");
+}
+
+void add_predict(CommandLine& line, Function<PredictArgs> run)
+{
+    Bound<PredictArgs> const bound;
+    PredictArgs& args = *bound.args;
+    CommandOptions command =
+        line.add("predict", "a score per event, labelled or not",
+                 "calofuse predict --run-dir runs/first --data new.h5 --out scores.csv",
+                 bound.with(std::move(run)));
+    command.text("--run-dir", args.run_dir, "DIR", "run that train made", Need::required);
+    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.text("--out", args.out, "FILE.csv|.h5", "where the scores go", Need::required);
+    command.text("--checkpoint", args.checkpoint, "best|last|PATH", "which weights (default best)");
+    command.setting("--batch-size", "train.batch_size");
+}
+
+void add_report(CommandLine& line, Function<ReportArgs> run)
+{
+    Bound<ReportArgs> const bound;
+    CommandOptions command =
+        line.add("report", "one HTML file with curves, metrics and displays",
+                 "calofuse report --run-dir runs/first", bound.with(std::move(run)));
+    command.text("--run-dir", bound.args->run_dir, "DIR", "run that train made", Need::required);
+    command.text("--out", bound.args->out, "FILE.html",
+                 "(default: report.html in the run directory)");
+}
+
+void add_display(CommandLine& line, Function<DisplayArgs> run)
+{
+    Bound<DisplayArgs> const bound;
+    DisplayArgs& args = *bound.args;
+    CommandOptions command = line.add("display", "draw events: cells and energies",
+                                      "calofuse display --data beam.h5 --event 12,77 --out e.svg",
+                                      bound.with(std::move(run)));
+    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.numbers("--event", args.events, 0, 1'000'000'000'000, "rows of the store",
+                    Need::required);
+    command.text("--out", args.out, "FILE.svg", "picture to write", Need::required);
+    command.text("--run-dir", args.run_dir, "DIR", "run whose score to show");
+}
+
+void add_profile(CommandLine& line, Function<ProfileArgs> run)
+{
+    Bound<ProfileArgs> const bound;
+    ProfileArgs& args = *bound.args;
+    CommandOptions command =
+        line.add("profile", "time training or inference steps",
+                 "calofuse profile --model hybrid --batch-size 1024", bound.with(std::move(run)));
+    command.text("--model", args.model, "NAME", "network (default hybrid)");
+    command.text("--data", args.data, "FILE.h5", "events (default: synthetic ones)");
+    command.setting("--batch-size", "train.batch_size");
+    command.number("--steps", args.steps, 1, 1'000'000, "steps to time");
+    command.number("--warmup", args.warmup, 0, 1'000'000, "steps before");
+    command.toggle("--inference", args.inference, "forward passes instead of training steps");
+}
+
+void add_doctor(CommandLine& line, std::function<int(Session const&)> run)
+{
+    line.add("doctor", "devices, libraries, versions, and a self-check of each backend",
+             "calofuse doctor --json", std::move(run));
+}
+
+void add_config(CommandLine& line, std::function<int(Session const&)> run)
+{
+    auto const what = std::make_shared<std::string>();
+    CommandOptions command = line.add("config", "config dump: the resolved settings as TOML",
+                                      "calofuse config dump --set train.epochs=10 > run.toml",
+                                      [what, run = std::move(run)](Session const& s) {
+                                          check_choice("calofuse config", *what, {"dump"});
+                                          return run(s);
+                                      });
+    command.positional("ACTION", *what, "dump");
+}
+}  // namespace calofuse::commands

@@ -1,0 +1,11 @@
+#include "driver/commands/register.hpp"
+
+#include "driver/commands/describe.hpp"
+
+namespace calofuse::commands {
+void register_all(CommandLine& line)
+{
+    add_doctor(line, doctor);
+    add_config(line, config_dump);
+}
+}  // namespace calofuse::commands

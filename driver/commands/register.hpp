@@ -1,0 +1,9 @@
+/// \file driver/commands/register.hpp
+/// The table of commands.
+#pragma once
+
+#include "driver/options.hpp"
+
+namespace calofuse::commands {
+void register_all(CommandLine& line);
+}  // namespace calofuse::commands

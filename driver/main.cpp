@@ -1,0 +1,56 @@
+/// \file driver/main.cpp
+/// The only place that catches: an Error becomes one line on stderr and its exit code.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "driver/commands/register.hpp"
+#include "runtime/error.hpp"
+#include "runtime/log.hpp"
+
+namespace {
+using calofuse::Error;
+using calofuse::Exit;
+
+int fail(Error const& e)
+{
+    calofuse::log::error(e);
+    return static_cast<int>(e.exit());
+}
+
+/// A result that could not be written is a failure, even if everything before went well.
+void flush_results()
+{
+    errno = 0;
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        throw Error(
+            Exit::io, "CF-IO-11",
+            std::string("cannot write the result: ") + std::strerror(errno != 0 ? errno : EIO),
+            "check where standard output goes");
+}
+}  // namespace
+
+int main(int argc, char** argv)
+{
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, not a silent end
+    try {
+        calofuse::CommandLine line;
+        calofuse::commands::register_all(line);
+        int const code = line.run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+        flush_results();
+        return code;
+    } catch (Error const& e) {
+        return fail(e);
+    } catch (std::bad_alloc const&) {
+        return fail(Error(Exit::os, "CF-OS-01", "out of memory",
+                          "use a smaller --batch-size or a machine with more memory"));
+    } catch (std::exception const& e) {
+        return fail(Error(Exit::internal, "CF-INT-02", calofuse::quoted(e.what()),
+                          "this is a bug of CaloFuse; please report it"));
+    }
+}
