@@ -1,0 +1,41 @@
+/// \file kernels/loss/bce.hpp
+/// Binary cross-entropy of logits z with targets t in [0, 1]; p = pos_weight, s = label_smoothing:
+///   t' = t (1 - s) + s / 2
+///   l  = w [(1 - t') z + (1 + (p - 1) t') log(1 + exp(-z))]        computed as max(-z, 0) + log1p
+/// Mean divides by the number of events, not by the sum of the weights (keras and torch alike).
+#pragma once
+
+#include "runtime/context.hpp"
+
+namespace calofuse {
+enum class Reduction : std::uint8_t { mean, sum, none };
+
+struct BceArgs {
+    TensorRef logits;  ///< (B) or (B, 1) f32
+    TensorRef target;  ///< B elements, f32, in [0, 1]
+    TensorRef weight;  ///< B elements, f32, or empty: 1
+    TensorRef
+        num_valid;  ///< (1) i64 or empty: B. Events from here on are padding: loss 0, uncounted
+    Reduction reduction = Reduction::mean;
+    float pos_weight = 1;
+    float label_smoothing = 0;
+    TensorRef loss;  ///< (1) f32; reduction none: B elements
+};
+
+/// dlogits += dloss w [(1 - t') - (1 + (p - 1) t') sigmoid(-z)] (mean: / number of events)
+struct BceGradArgs {
+    TensorRef logits, target, weight, num_valid;  ///< of forward
+    Reduction reduction = Reduction::mean;
+    float pos_weight = 1;
+    float label_smoothing = 0;
+    TensorRef dloss;    ///< as loss of forward; empty: 1
+    TensorRef dlogits;  ///< as logits, added to
+};
+
+void bce_forward(Context& ctx, BceArgs const& args);
+void bce_backward(Context& ctx, BceGradArgs const& args);
+namespace cpu {
+void bce_forward(Context& ctx, BceArgs const& args);
+void bce_backward(Context& ctx, BceGradArgs const& args);
+}  // namespace cpu
+}  // namespace calofuse
