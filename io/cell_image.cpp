@@ -1,0 +1,142 @@
+#include "io/cell_image.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "io/ticks.hpp"
+#include "runtime/error.hpp"
+
+namespace calofuse {
+namespace {
+constexpr std::array<std::array<int, 3>, 10> kAnchorColours = {{{0x44, 0x01, 0x54},
+                                                                {0x48, 0x28, 0x78},
+                                                                {0x3e, 0x49, 0x89},
+                                                                {0x31, 0x68, 0x8e},
+                                                                {0x26, 0x82, 0x8e},
+                                                                {0x1f, 0x9e, 0x89},
+                                                                {0x35, 0xb7, 0x79},
+                                                                {0x6e, 0xce, 0x58},
+                                                                {0xb5, 0xde, 0x2b},
+                                                                {0xfd, 0xe7, 0x25}}};
+constexpr double kDetectorSideCm = 3 * kModuleSideCm;
+constexpr double kCaptionLine = 15, kGap = 18, kMargin = 10, kBarSpace = 74;
+}  // namespace
+
+std::string colour_at(double fraction)
+{
+    double const at = std::clamp(fraction, 0.0, 1.0) * (kAnchorColours.size() - 1);
+    auto const i = std::min(static_cast<std::size_t>(at), kAnchorColours.size() - 2);
+    double const part = at - static_cast<double>(i);
+    std::string out = "#";
+    for (std::size_t c = 0; c < 3; ++c) {
+        double const a = kAnchorColours[i][c];
+        double const b = kAnchorColours[i + 1][c];
+        out += fmt::format("{:02x}", static_cast<int>(std::lround(a + (b - a) * part)));
+    }
+    return out;
+}
+
+std::string ChargeScale::colour(double charge) const
+{
+    if (!(charge >= low)) return "";
+    return colour_at(std::log(charge / low) / std::log(high / low));
+}
+
+ChargeScale charge_scale(std::span<double const> charges)
+{
+    ChargeScale scale;
+    double const largest = charges.empty() ? 0 : *std::max_element(charges.begin(), charges.end());
+    scale.high = 100;
+    for (double decade = 100; scale.high < largest && decade < 1e6; decade *= 10)
+        for (int const factor : {1, 2, 5, 10})
+            if (scale.high < largest) scale.high = decade * factor;
+    return scale;
+}
+
+void draw_cells(Svg& svg,
+                Point top_left,
+                double side,
+                ChannelMap const& map,
+                std::span<double const> charges,
+                ChargeScale const& scale)
+{
+    CALOFUSE_CHECK(charges.size() == kNumCells, charges.size() << " charges");
+    double const pixels_per_cm = side / kDetectorSideCm;
+    for (std::size_t i = 0; i < charges.size(); ++i) {
+        Cell const& cell = map.cells[i];
+        double const pitch = kModuleSideCm / module_side(cell.module);
+        Point const corner = {
+            top_left.x + (cell.x_cm - pitch / 2 + kDetectorSideCm / 2) * pixels_per_cm,
+            top_left.y + (kDetectorSideCm / 2 - cell.y_cm - pitch / 2) * pixels_per_cm};
+        // A hair of the ground shows between the cells.
+        double const size = pitch * pixels_per_cm - 0.6;
+        svg.cell(corner, size, size, scale.colour(charges[i]),
+                 fmt::format("{:.0f} ADC, module {} row {} col {}, channel {}", charges[i],
+                             cell.module, cell.row, cell.col, cell.channel));
+    }
+    for (int k = 1; k < 3; ++k) {
+        double const at = k * side / 3 - 0.3;
+        svg.line({top_left.x + at, top_left.y}, {top_left.x + at, top_left.y + side}, "md");
+        svg.line({top_left.x, top_left.y + at}, {top_left.x + side, top_left.y + at}, "md");
+    }
+}
+
+void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale)
+{
+    constexpr int kSlices = 48;
+    constexpr double kWidth = 12;
+    for (int i = 0; i < kSlices; ++i) {
+        double const y = top_left.y + height * i / kSlices;
+        svg.cell({top_left.x, y}, kWidth, height / kSlices + 0.5,
+                 colour_at(1 - (i + 0.5) / kSlices));
+    }
+    for (Tick const& tick :
+         ticks(Scale::log,
+               {.min = scale.low, .max = scale.high, .length = height, .horizontal = false})) {
+        if (tick.label.empty()) continue;
+        double const along = std::log(tick.value / scale.low) / std::log(scale.high / scale.low);
+        double const y = top_left.y + (1 - along) * height;
+        svg.line({top_left.x + kWidth, y}, {top_left.x + kWidth + 4, y}, "ax");
+        svg.text({top_left.x + kWidth + 7, y + 4}, tick.label, "tx");
+    }
+    svg.vertical_text({top_left.x + kWidth + 50, top_left.y + height / 2}, "ADC above pedestal",
+                      "al");
+}
+
+Svg draw_cell_images(std::string const& title,
+                     std::span<CellImage const> images,
+                     ChannelMap const& map,
+                     int columns,
+                     double side)
+{
+    CALOFUSE_CHECK(columns > 0, columns << " columns");
+    std::vector<double> all;
+    std::size_t lines = 0;
+    for (CellImage const& image : images) {
+        all.insert(all.end(), image.charges.begin(), image.charges.end());
+        lines = std::max(lines, image.captions.size());
+    }
+    ChargeScale const scale = charge_scale(all);
+    int const count = static_cast<int>(images.size());
+    int const rows = std::max(1, (count + columns - 1) / columns);
+    int const used = std::clamp(count, 1, columns);
+    double const head = kCaptionLine * static_cast<double>(lines) + 6;
+    double const width = 2 * kMargin + used * side + (used - 1) * kGap + kBarSpace;
+    double const height = 2 * kMargin + rows * (side + head) + (rows - 1) * kGap;
+    Svg svg(width, height, title);
+    for (int i = 0; i < count; ++i) {
+        CellImage const& image = images[static_cast<std::size_t>(i)];
+        Point const corner = {kMargin + i % columns * (side + kGap),
+                              kMargin + i / columns * (side + head + kGap)};
+        for (std::size_t k = 0; k < image.captions.size(); ++k)
+            svg.text({corner.x, corner.y + kCaptionLine * static_cast<double>(k) + 11},
+                     image.captions[k], k == 0 ? "tt" : "nt");
+        draw_cells(svg, {corner.x, corner.y + head}, side, map, image.charges, scale);
+    }
+    double const bar = std::min(side, 260.0);
+    draw_charge_bar(svg, {width - kMargin - kBarSpace + 14, kMargin + head}, bar, scale);
+    return svg;
+}
+}  // namespace calofuse

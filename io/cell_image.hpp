@@ -1,0 +1,52 @@
+/// \file io/cell_image.hpp
+/// The detector face as one sees it looking along x to the right and y up: 249 cells in their true
+/// size and place, coloured by charge on a logarithmic scale, module borders on top.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/svg.hpp"
+#include "runtime/channel_map.hpp"
+
+namespace calofuse {
+/// Perceptually even, readable for the colour-blind and in grey: dark violet (0) to yellow (1);
+/// "#rrggbb". Linear between ten anchors of the viridis map.
+std::string colour_at(double fraction);
+
+/// Charge in ADC counts to colour: low (and what lies just below it) dark, high and above yellow.
+struct ChargeScale {
+    double low = 10, high = 10000;
+
+    /// Empty below `low`: such a cell is drawn as empty.
+    std::string colour(double charge) const;
+};
+
+/// From 10 counts (two times the noise) to the largest charge, rounded up to 1, 2 or 5 times 10^n.
+ChargeScale charge_scale(std::span<double const> charges);
+
+/// One picture: charges (249) in cell order, lines of text above.
+struct CellImage {
+    std::vector<double> charges;
+    std::vector<std::string> captions;  ///< the first one is set as a title
+};
+
+/// Square of `side` pixels with its upper left corner at `top_left`.
+void draw_cells(Svg& svg,
+                Point top_left,
+                double side,
+                ChannelMap const& map,
+                std::span<double const> charges,
+                ChargeScale const& scale);
+
+/// Upright bar with ticks and its label to the right of it (about 60 pixels wide in all).
+void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale);
+
+/// Images side by side, `columns` in a row, with one common scale and one bar.
+Svg draw_cell_images(std::string const& title,
+                     std::span<CellImage const> images,
+                     ChannelMap const& map,
+                     int columns,
+                     double side);
+}  // namespace calofuse
