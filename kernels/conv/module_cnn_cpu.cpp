@@ -140,10 +140,13 @@ void pool(Net& net, std::int64_t step)
                     }
                     std::int64_t const at =
                         (b * kNumPooledCells + module_pooled_begin(m) + q) * n + c;
-                    bool const kept =
-                        rate == 0.0F
-                        || dropout_keeps(net.options.seed, net.options.stream, step, at, rate);
-                    net.keep[at] = kept ? 1.0 / (1.0 - static_cast<double>(rate)) : 0.0;
+                    std::uint32_t const kept =
+                        dropout_keep4(net.options.seed, net.options.stream,
+                                      static_cast<std::uint32_t>(step),
+                                      static_cast<std::uint64_t>(at) / 4U, dropout_threshold(rate))
+                            >> (at % 4)
+                        & 1U;
+                    net.keep[at] = kept != 0 ? 1.0 / (1.0 - static_cast<double>(rate)) : 0.0;
                     net.winner[at] = best;
                     net.y[at] = net.a2[best] * net.keep[at];
                 }
@@ -268,7 +271,7 @@ void module_cnn_backward(Context&, ModuleCnnGradArgs const& args)
     std::int64_t const n = net.channels;
     Values g(net.z2.size(), 0.0);
     Values const dy = values(args.dy);
-    double const scale = dropout_scale(net.options.dropout_rate);
+    double const scale = 1.0 / (1.0 - static_cast<double>(net.options.dropout_rate));
     for (std::size_t i = 0; i < dy.size(); ++i)
         if (args.saved.choice.flat<std::uint8_t>()[i] != 0) g[net.winner[i]] += dy[i] * scale;
     Values dgamma, dbeta;
