@@ -48,6 +48,8 @@ char const* foreign_format(std::span<std::byte const> bytes)
         return bytes.size() >= magic.size()
                && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
     };
+    // A header's length can begin with any byte: only what follows it tells.
+    if (bytes.size() > 8 && bytes[8] == std::byte{'{'}) return nullptr;
     if (starts_with("PK\x03\x04")) return "a zip archive (.pth, .keras, .npz)";
     if (starts_with("\x89HDF\r\n\x1a\n")) return "an HDF5 file";
     if (starts_with("\x80\x02") || starts_with("\x80\x04")) return "a Python pickle";

@@ -161,6 +161,15 @@ TEST(SafeTensors, refuses_bad_files_each_with_its_code)
     EXPECT_EQ(code_of(bytes_of("\x80\x02}q\x01.            ")), "CF-CKPT-12");
 }
 
+TEST(SafeTensors, header_length_that_looks_like_another_format)
+{
+    for (std::size_t const length : {0x280U, 0x480U}) {  // a pickle begins with 80 02 or 80 04
+        std::string header = "{}";
+        header.resize(length, ' ');
+        EXPECT_EQ(code_of(file_of(header)), "");
+    }
+}
+
 TEST(SafeTensors, deep_nesting_is_refused_without_recursion)
 {
     EXPECT_EQ(code_of(file_of("{\"a\":" + std::string(1'000'000, '['))), "CF-CKPT-05");
