@@ -179,4 +179,19 @@ bool is_available(Backend backend, std::string* reason)
 #endif
     return false;
 }
+
+std::vector<std::string> cuda_device_names()
+{
+    std::vector<std::string> names;
+#if CALOFUSE_HAS_CUDA
+    int count = 0;
+    if (cudaGetDeviceCount(&count) != cudaSuccess) return names;
+    for (int device = 0; device < count; ++device) {
+        cudaDeviceProp properties{};
+        CALOFUSE_CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
+        names.emplace_back(properties.name);
+    }
+#endif
+    return names;
+}
 }  // namespace calofuse

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "runtime/tensor.hpp"
 
@@ -101,6 +103,9 @@ Scratch<T> Context::scratch(std::int64_t count)
 
 /// Whether work can run there now; `reason` (if given) receives why not, in one line.
 bool is_available(Backend backend, std::string* reason = nullptr);
+
+/// Names of the usable GPUs, in the order of their numbers; empty if there is none.
+std::vector<std::string> cuda_device_names();
 
 /// Runs `cpu` where the context is a CPU. An operator with a CUDA twin dispatches to it here.
 template <class Cpu>

@@ -14,6 +14,9 @@ enum class Level : int { error = 0, warning = 1, info = 2, detail = 3 };
 void set_level(Level level);
 Level level();
 
+/// `hook` runs before every line: whoever draws a line that is redrawn clears it there. May be null.
+void set_before_line(void (*hook)());
+
 /// One line `calofuse: <message>` (warnings: `calofuse: warning: ...`), if the level lets it through.
 void write(Level level, std::string_view message);
 

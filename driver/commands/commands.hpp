@@ -27,9 +27,11 @@ struct ConvertArgs {
     std::string out;                  ///< FILE.h5
     bool unknown = false;             ///< events without label
     std::string map;                  ///< CSV file; empty = FoCal-H prototype 2
-    std::vector<std::int64_t> board_order = {0, 1, 2, 3};
+    std::string board_order = "0,1,2,3";
     std::string layout = "auto";
-    std::string pedestals;  ///< CSV file, or empty
+    std::int64_t hg_index = -1;   ///< plane of the high gain; -1 = found by its mean
+    std::int64_t max_adc = 8191;  ///< largest value that can be true
+    std::string pedestals;        ///< CSV file, or empty
     std::string out_of_range = "error";
     bool compress = false;
     bool overwrite = false;
@@ -37,6 +39,8 @@ struct ConvertArgs {
 
 struct InspectArgs {
     std::string file;
+    std::string map;  ///< CSV file for .npy files; empty = FoCal-H prototype 2
+    std::string layout = "auto";
 };
 
 struct VerifyArgs {

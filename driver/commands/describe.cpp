@@ -1,6 +1,5 @@
 #include "driver/commands/describe.hpp"
 
-#include <algorithm>
 #include <memory>
 
 #include "driver/arguments.hpp"
@@ -19,12 +18,12 @@ struct Bound {
     }
 };
 
-void check_board_order(std::vector<std::int64_t> order)
+/// As io/npy.hpp reads it.
+void add_layout(CommandOptions& command, std::string& layout)
 {
-    std::sort(order.begin(), order.end());
-    if (order != std::vector<std::int64_t>{0, 1, 2, 3})
-        refuse("CF-CLI-04", "--board-order must name each of the boards 0, 1, 2, 3 once",
-               "--board-order 1,0,2,3 swaps the first two");
+    command.choice("--layout", layout,
+                   {"auto", "events", "events-types", "types-events", "events-channels-types"},
+                   "axes of the arrays");
 }
 }  // namespace
 
@@ -50,25 +49,23 @@ void add_convert(CommandLine& line, Function<ConvertArgs> run)
 {
     Bound<ConvertArgs> const bound;
     ConvertArgs& args = *bound.args;
-    auto const checked = [run = std::move(run)](Session const& s, ConvertArgs const& a) {
-        check_board_order(a.board_order);
-        return run(s, a);
-    };
-    CommandOptions command =
-        line.add("convert", "raw .npy files or folders to one HDF5 store and its .sha256",
-                 "calofuse convert --out beam.h5 beam/electron beam/hadron", bound.with(checked));
+    CommandOptions command = line.add(
+        "convert", "raw .npy files or folders to one HDF5 store and its .sha256",
+        "calofuse convert --out beam.h5 beam/electron beam/hadron", bound.with(std::move(run)));
     command.text("--out", args.out, "FILE.h5", "store to write", Need::required);
     command.toggle("--unknown", args.unknown,
                    "events without label, whatever the folder is called");
     command.text("--map", args.map, "MAP.csv", "channel map (default: FoCal-H prototype 2)");
-    command.numbers("--board-order", args.board_order, 0, 3,
-                    "board of the map that each board of the data is (default 0,1,2,3)");
-    command.text("--layout", args.layout, "LAYOUT",
-                 "axes of the arrays: auto, N,256; N,4,256; 4,N,256 or N,256,4 (default auto)");
+    command.text("--board-order", args.board_order, "B,B,B,B",
+                 "board of the map that each board of the data is (default 0,1,2,3)");
+    add_layout(command, args.layout);
+    command.number("--hg-index", args.hg_index, -1, 7,
+                   "plane of the high gain; -1 = the one with the larger mean");
+    command.number("--max-adc", args.max_adc, 1, 8191, "largest value that can be true");
     command.text("--pedestals", args.pedestals, "PED.csv",
                  "pedestal of each channel, kept in the store");
     command.choice("--out-of-range", args.out_of_range, {"error", "clip", "drop"},
-                   "what to do with values outside 0 .. 8191");
+                   "what to do with values outside 0 .. --max-adc");
     command.toggle("--compress", args.compress, "shuffle and deflate the ADC values");
     command.toggle("--overwrite", args.overwrite, "replace a store that exists");
     command.positionals("INPUT", args.inputs, ".npy files, or folders of them");
@@ -80,6 +77,8 @@ void add_inspect(CommandLine& line, Function<InspectArgs> run)
     CommandOptions command = line.add("inspect", "what is in a .npy, .h5, map or checkpoint file",
                                       "calofuse inspect beam.h5", bound.with(std::move(run)));
     command.positional("FILE", bound.args->file, "file to look at");
+    command.text("--map", bound.args->map, "MAP.csv", "channel map of a .npy file");
+    add_layout(command, bound.args->layout);
 }
 
 void add_verify(CommandLine& line, Function<VerifyArgs> run)

@@ -1,0 +1,108 @@
+/// \file driver/commands/verify.cpp
+/// Recomputes every digest: of stores by their `.sha256`, of manifests, of all manifests in a folder.
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "driver/commands/commands.hpp"
+#include "driver/commands/result.hpp"
+#include "io/sha256.hpp"
+#include "io/store.hpp"
+#include "runtime/error.hpp"
+
+namespace calofuse::commands {
+namespace {
+namespace fs = std::filesystem;
+constexpr std::string_view kManifestEnd = ".sha256";
+
+bool ends_with(std::string const& text, std::string_view end)
+{
+    return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// Manifests that speak for `path`.
+std::vector<std::string> manifests_for(std::string const& path)
+{
+    std::error_code none;
+    if (fs::is_directory(path, none)) {
+        std::vector<std::string> found;
+        for (auto it = fs::recursive_directory_iterator(
+                 path, fs::directory_options::skip_permission_denied);
+             it != fs::recursive_directory_iterator(); ++it)
+            if (it->is_regular_file(none) && ends_with(it->path().string(), kManifestEnd))
+                found.push_back(it->path().string());
+        std::sort(found.begin(), found.end());
+        if (found.empty())
+            throw Error(Exit::no_input, "CF-SHA-04",
+                        calofuse::quoted(path) + ": no .sha256 file below it",
+                        "convert and simulate write one beside what they make");
+        return found;
+    }
+    if (!fs::exists(path, none))
+        throw Error(Exit::no_input, "CF-IO-01", calofuse::quoted(path) + ": no such file",
+                    "check the path for typing errors");
+    if (ends_with(path, kManifestEnd)) return {path};
+    std::string const beside = manifest_path_of(path);
+    if (!fs::exists(beside, none))
+        throw Error(Exit::no_input, "CF-SHA-04",
+                    fmt::format("{}: there is no {} to check it by", calofuse::quoted(path),
+                                calofuse::quoted(beside)),
+                    "keep the .sha256 file beside the store when you copy it");
+    return {beside};
+}
+
+/// One file of a manifest, with what is wrong inside it where that can be told.
+Json check(VerifiedFile const& file)
+{
+    constexpr char const* kResults[] = {"same", "differs", "missing"};
+    Json entry = {{"path", file.path}, {"result", kResults[static_cast<int>(file.result)]}};
+    if (file.result != Digest::differs) return entry;
+    entry["expected"] = file.expected;
+    entry["found"] = file.found;
+    if (!ends_with(file.path, ".h5")) return entry;
+    Json datasets = Json::array();
+    for (DamagedDataset const& damaged : damaged_datasets(file.path))
+        datasets.push_back({{"name", damaged.name}, {"reason", damaged.reason}});
+    entry["damaged_datasets"] = datasets;
+    return entry;
+}
+
+void print_text(Json const& entry)
+{
+    std::string const path = calofuse::quoted(entry["path"].get<std::string>());
+    print_line(fmt::format("{:<8} {}", entry["result"].get<std::string>(), path));
+    if (!entry.contains("damaged_datasets")) return;
+    for (Json const& d : entry["damaged_datasets"])
+        print_line(fmt::format("         {}: {}", d["name"].get<std::string>(),
+                               d["reason"].get<std::string>()));
+    if (entry["damaged_datasets"].empty())
+        print_line("         every dataset reads back: the damage lies outside their values");
+}
+}  // namespace
+
+int verify(Session const& session, VerifyArgs const& args)
+{
+    std::vector<std::string> manifests;
+    for (std::string const& path : args.paths)
+        for (std::string const& manifest : manifests_for(path))
+            if (std::find(manifests.begin(), manifests.end(), manifest) == manifests.end())
+                manifests.push_back(manifest);
+    Json files = Json::array();
+    std::vector<std::string> bad;
+    for (std::string const& manifest : manifests)
+        for (VerifiedFile const& file : verify_manifest(manifest)) {
+            files.push_back(check(file));
+            if (file.result != Digest::same) bad.push_back(file.path);
+            if (!session.global.json) print_text(files.back());
+        }
+    std::size_t const num_files = files.size();
+    if (session.global.json)
+        print_json({{"ok", bad.empty()}, {"manifests", manifests}, {"files", std::move(files)}});
+    if (bad.empty()) return 0;
+    throw Error(Exit::data, "CF-SHA-02",
+                fmt::format("{} of {} files differ or are missing, the first is {}", bad.size(),
+                            num_files, calofuse::quoted(bad.front())),
+                "copy it again from where it came, or run convert again");
+}
+}  // namespace calofuse::commands
