@@ -1,7 +1,7 @@
 /// \file io/npy.hpp
 /// NumPy's .npy files (format 1.0 to 3.0): raw detector events in, arrays out.
 /// Sample types u1..u8, i1..i8, f4, f8, both byte orders, C and Fortran order. Nothing is executed,
-/// nothing recursive, no memory map. Errors: CF-NPY-01..29, listed with their meaning in npy.cpp.
+/// nothing recursive, no memory map. Errors: CF-NPY-01..29, listed in npy_header.cpp.
 #pragma once
 
 #include <cstdint>
@@ -74,8 +74,9 @@ class NpyEventReader {
     std::int64_t num_events() const;
     int num_planes() const;
     int hg_index() const;
-    /// Mean of the first 1024 events of each of the first two planes; (0, 0) if there is but one.
-    std::pair<double, double> plane_means() const;
+    /// Whether the sanity test mean(HG) > mean(other of the first two planes) holds; true if there
+    /// is one plane only.
+    bool high_gain_is_larger() const;
     std::int64_t file_bytes() const;
 
     /// Step 1 (I/O): the raw bytes of events [first, first + count), and the file's digest on the way
