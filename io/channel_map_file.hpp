@@ -33,15 +33,17 @@ void check_same_map(ChannelMap const& given, ChannelMap const& stored, std::stri
 struct BoardCheck {
     std::vector<std::int32_t> empty;     ///< empty channels of the data
     std::vector<std::int32_t> expected;  ///< unused channels of the map
-    bool fits = true;                    ///< expected channels are empty, and no others
-    /// Board orders under which they agree, if the present one does not.
+    bool fits = true;  ///< the expected channels are empty (dead ones may be, too)
+    /// Board orders of `map` under which they are, if the present one is not among them.
     std::vector<std::array<int, 4>> better;
     /// One line for a warning; empty if the data fit or tell nothing (fewer than 100 events, or
     /// no empty channels at all).
     std::string warning;
 };
-/// `zeros[c]` of `num_events` events have 0 in channel c.
+/// `zeros[c]` of `num_events` events have 0 in channel c; `board_order` is the one in use, `map` the
+/// map without it.
 BoardCheck check_boards(ChannelMap const& map,
+                        std::array<int, 4> const& board_order,
                         std::span<std::int64_t const> zeros,
                         std::int64_t num_events);
 }  // namespace calofuse
