@@ -1,0 +1,67 @@
+/// \file tests/golden/golden_test.cpp
+/// Runs every golden file of a directory (CALOFUSE_GOLDEN_DIR, default tests/golden/data) through our
+/// operators, one test a file. Files of ops without an operator are skipped by name.
+#include <algorithm>
+#include <cctype>
+
+#include "tests/golden/golden_ops.hpp"
+
+namespace calofuse::test {
+namespace {
+struct GoldenOp {
+    char const* op;
+    void (*run)(GoldenRun const&);
+};
+constexpr GoldenOp kOps[] = {{"activation", golden_activation},
+                             {"avg_pool2d", golden_pool2d},
+                             {"batch_norm", golden_batch_norm},
+                             {"binary_metrics", golden_binary_metrics},
+                             {"conv2d", golden_conv2d},
+                             {"dense", golden_dense},
+                             {"gcn_conv_dense", golden_graph_conv},
+                             {"gcs_conv_dense", golden_graph_conv},
+                             {"global_avg_pool2d", golden_global_pool2d},
+                             {"global_max_pool2d", golden_global_pool2d},
+                             {"loss", golden_loss},
+                             {"max_pool2d", golden_pool2d},
+                             {"optimizer", golden_optimizer},
+                             {"readout", golden_readout},
+                             {"simple_gcn", golden_graph_conv}};
+
+class GoldenFile : public testing::TestWithParam<std::filesystem::path> {};
+
+std::string test_name(testing::TestParamInfo<std::filesystem::path> const& file)
+{
+    std::string name = file.param.stem().string();
+    std::replace_if(
+        name.begin(), name.end(),
+        [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+    return name;
+}
+}  // namespace
+
+TEST_P(GoldenFile, agrees)
+{
+    GoldenCase golden(GetParam());
+    if (golden.op() == "hybrid")
+        GTEST_SKIP() << golden.name() << ": whole model, see tests/models/hybrid_golden_test.cpp";
+    auto const* const found = std::find_if(std::begin(kOps), std::end(kOps),
+                                           [&](GoldenOp const& o) { return golden.op() == o.op; });
+    if (found == std::end(kOps))
+        GTEST_SKIP() << golden.name() << ": no operator for op " << golden.op();
+    Context ctx = Context::cpu(2);
+    found->run({ctx, golden});
+    if (IsSkipped()) return;
+    for (std::string const& key : golden.not_compared())
+        ADD_FAILURE() << golden.name() << ": " << key << " was not compared";
+    RecordProperty("worst_fraction_of_tolerance", std::to_string(golden.worst_fraction()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, GoldenFile, testing::ValuesIn(golden_files()), test_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenFile);
+
+TEST(GoldenDirectory, has_files)
+{
+    EXPECT_FALSE(golden_files().empty()) << golden_directory() << " has no .safetensors file";
+}
+}  // namespace calofuse::test
