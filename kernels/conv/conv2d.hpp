@@ -10,11 +10,11 @@
 
 namespace calofuse {
 struct Conv2dArgs {
-    TensorRef x;      ///< (B, H, W, I) f32
-    TensorRef w;      ///< (window.h.kernel, window.w.kernel, I, O) f32
-    TensorRef bias;   ///< (O) f32; empty: 0
-    Window2d window;  ///< no overhang
-    TensorRef y;      ///< (B, window.h.outputs(H), window.w.outputs(W), O) f32
+    TensorRef x;          ///< (B, H, W, I) f32
+    TensorRef w;          ///< (window.h.kernel, window.w.kernel, I, O) f32
+    TensorRef bias = {};  ///< (O) f32; empty: 0
+    Window2d window;      ///< no overhang
+    TensorRef y;          ///< (B, window.h.outputs(H), window.w.outputs(W), O) f32
 };
 
 /// Gradients of the same sums; each of dx, dw, dbias is added to, and left out where empty.
@@ -22,9 +22,9 @@ struct Conv2dGradArgs {
     TensorRef x, w;  ///< of forward
     TensorRef dy;    ///< as y of forward
     Window2d window;
-    TensorRef dx;     ///< as x
-    TensorRef dw;     ///< as w
-    TensorRef dbias;  ///< (O) f32
+    TensorRef dx = {};     ///< as x
+    TensorRef dw = {};     ///< as w
+    TensorRef dbias = {};  ///< (O) f32
 };
 
 void conv2d_forward(Context& ctx, Conv2dArgs const& args);

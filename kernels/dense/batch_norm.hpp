@@ -36,9 +36,9 @@ struct BatchNormGradArgs {
     TensorRef dy;        ///< (N, C) f32
     Statistics statistics = Statistics::batch;
     float epsilon = 1e-3F;
-    TensorRef dx;      ///< (N, C) f32, added to; may be empty
-    TensorRef dgamma;  ///< (C) f32, added to
-    TensorRef dbeta;   ///< (C) f32, added to
+    TensorRef dx = {};  ///< (N, C) f32, added to; empty: not wanted
+    TensorRef dgamma;   ///< (C) f32, added to
+    TensorRef dbeta;    ///< (C) f32, added to
 };
 
 void batch_norm_forward(Context& ctx, BatchNormArgs const& args);
