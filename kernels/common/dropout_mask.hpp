@@ -1,6 +1,6 @@
 /// \file kernels/common/dropout_mask.hpp
-/// Which elements dropout keeps: a pure function of (seed, stream, step, element), the same in every
-/// operator and on every backend. Element i is kept if and only if
+/// Which elements dropout keeps: a pure function of (seed, stream, step, element), the same in
+/// every operator and on every backend. Element i is kept if and only if
 ///   uniform01(word i % 4 of random_words(seed, stream, (u32)step, i / 4)) >= rate.
 #pragma once
 

@@ -1,6 +1,6 @@
 /// \file kernels/common/float_math.hpp
 /// exp, expm1, tanh and sigmoid in float without a branch or a call, so that loops over them become
-/// vector code; errors are a few units in the last place (tests/kernels/common/float_math_test.cpp).
+/// vector code; errors are a few units in the last place (float_math_test.cpp).
 /// exp: x = k log 2 + r (Cody and Waite), |r| <= log(2) / 2, Taylor series of exp(r), times 2^k.
 #pragma once
 

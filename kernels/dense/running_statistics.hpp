@@ -28,8 +28,8 @@ struct UpdateRunningArgs {
 };
 
 /// Takes up one calibration batch. After K of them mean = average of the batch means and
-/// spread / K = average of (variance + mean^2) - (average mean)^2, kept as a running mean and sum of
-/// deviations so that nothing cancels. Zero the three state tensors before the first batch.
+/// spread / K = average of (variance + mean^2) - (average mean)^2, kept as a running mean and sum
+/// of deviations so that nothing cancels. Zero the three state tensors before the first batch.
 struct AccumulateStatisticsArgs {
     TensorRef batch_mean;      ///< (C) f32
     TensorRef batch_variance;  ///< (C) f32, biased

@@ -11,11 +11,10 @@ namespace calofuse {
 enum class Reduction : std::uint8_t { mean, sum, none };
 
 struct BceArgs {
-    TensorRef logits;  ///< (B) or (B, 1) f32
-    TensorRef target;  ///< B elements, f32, in [0, 1]
-    TensorRef weight;  ///< B elements, f32, or empty: 1
-    TensorRef
-        num_valid;  ///< (1) i64 or empty: B. Events from here on are padding: loss 0, uncounted
+    TensorRef logits;          ///< (B) or (B, 1) f32
+    TensorRef target;          ///< B elements, f32, in [0, 1]
+    TensorRef weight = {};     ///< B elements, f32; empty: 1
+    TensorRef num_valid = {};  ///< (1) i64; empty: B. Later events are padding: loss 0, uncounted
     Reduction reduction = Reduction::mean;
     float pos_weight = 1;
     float label_smoothing = 0;
@@ -24,12 +23,13 @@ struct BceArgs {
 
 /// dlogits += dloss w [(1 - t') - (1 + (p - 1) t') sigmoid(-z)] (mean: / number of events)
 struct BceGradArgs {
-    TensorRef logits, target, weight, num_valid;  ///< of forward
+    TensorRef logits, target;               ///< of forward
+    TensorRef weight = {}, num_valid = {};  ///< of forward
     Reduction reduction = Reduction::mean;
     float pos_weight = 1;
     float label_smoothing = 0;
-    TensorRef dloss;    ///< as loss of forward; empty: 1
-    TensorRef dlogits;  ///< as logits, added to
+    TensorRef dloss = {};  ///< as loss of forward; empty: 1
+    TensorRef dlogits;     ///< as logits, added to
 };
 
 void bce_forward(Context& ctx, BceArgs const& args);

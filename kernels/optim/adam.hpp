@@ -21,10 +21,10 @@ struct AdamArgs {
     double epsilon = 1e-7;  ///< keras 1e-7, torch 1e-8
     double weight_decay = 0;
     WeightDecay decay = WeightDecay::decoupled;
-    TensorRef w;     ///< (n) f32, updated
-    TensorRef m;     ///< (n) f32, 0 before the first update
-    TensorRef v;     ///< (n) f32, 0 before the first update
-    TensorRef vmax;  ///< (n) f32, 0 before the first update: AMSGrad; empty: plain Adam
+    TensorRef w;          ///< (n) f32, updated
+    TensorRef m;          ///< (n) f32, 0 before the first update
+    TensorRef v;          ///< (n) f32, 0 before the first update
+    TensorRef vmax = {};  ///< (n) f32, 0 before the first update: AMSGrad; empty: plain Adam
 };
 
 void adam_update(Context& ctx, AdamArgs const& args);

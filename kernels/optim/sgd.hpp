@@ -19,7 +19,7 @@ struct SgdArgs {
     double momentum = 0;
     double weight_decay = 0;  ///< decoupled for keras, coupled for torch
     TensorRef w;              ///< (n) f32, updated
-    TensorRef m;              ///< (n) f32, 0 before the first update; empty allowed if momentum = 0
+    TensorRef m = {};         ///< (n) f32, 0 before the first update; empty allowed if momentum = 0
 };
 
 void sgd_update(Context& ctx, SgdArgs const& args);

@@ -89,7 +89,7 @@ TEST(Adam, trajectory_agrees_with_oracle)
         for (Rule const& rule : rules) {
             Context ctx = make_context(Backend::cpu);
             auto const start = random_values(n, 99, -1, 1);
-            // 40 updates of up to 0.01, each to a few eps, on a parameter that is rounded each time.
+            // 40 updates of up to 0.01, each to a few eps, on a parameter rounded each time.
             expect_close(run(ctx, rule, start), oracle(rule, start), 2e-6, 0);
         }
 }
