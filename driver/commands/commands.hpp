@@ -14,8 +14,8 @@ namespace calofuse::commands {
 struct SimulateArgs {
     std::string out;             ///< folder
     std::int64_t events = 1000;  ///< per file
-    std::string energies;        ///< GeV, "60,80,100"; empty = those of the test beam
-    std::int64_t detector_seed = 1;
+    std::string energies;        ///< "60,e20,h350" (GeV); empty = those of the test beam
+    std::int64_t detector_seed = 5202;
     std::string map;    ///< CSV file; empty = FoCal-H prototype 2
     bool pure = false;  ///< no wrong labels, no empty triggers
     bool full = false;  ///< all four readings of a channel, not the high gain alone

@@ -36,9 +36,10 @@ void add_simulate(CommandLine& line, Function<SimulateArgs> run)
                  "calofuse simulate --out beam --events 1000", bound.with(std::move(run)));
     command.text("--out", args.out, "DIR", "folder for the files", Need::required);
     command.number("--events", args.events, 1, 100'000'000, "events per file");
-    command.text("--energies", args.energies, "GEV[,GEV...]", "beam energies (default: test beam)");
+    command.text("--energies", args.energies, "GEV[,GEV...]",
+                 "beam energies: 60 both, e60 electrons, h60 hadrons (default: test beam)");
     command.number("--detector-seed", args.detector_seed, 0, 1'000'000'000,
-                   "seed of gains, pedestals and noise of the cells");
+                   "seed of gains and pedestals of the channels");
     command.text("--map", args.map, "MAP.csv", "channel map (default: FoCal-H prototype 2)");
     command.toggle("--pure", args.pure, "no contamination of the beams: labels are true");
     command.toggle("--full", args.full, "write low gain and times too, not high gain alone");

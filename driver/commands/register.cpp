@@ -6,6 +6,7 @@ namespace calofuse::commands {
 void register_all(CommandLine& line)
 {
     add_doctor(line, doctor);
+    add_simulate(line, simulate);
     add_config(line, config_dump);
 }
 }  // namespace calofuse::commands
