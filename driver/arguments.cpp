@@ -13,6 +13,7 @@
 namespace calofuse {
 namespace {
 constexpr std::size_t kMaxArguments = 100'000;
+
 /// Whether `text` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates).
 bool is_utf8(std::string const& text)
 {

@@ -163,7 +163,7 @@ void CommandOptions::positionals(char const* name,
             target.push_back(value.empty() ? check_text(name, value) : value);
     };
     auto* option = impl_->app->add_option_function<std::vector<std::string>>(name, store, help);
-    option->type_name("")->allow_extra_args(false);
+    option->type_name("");
     impl_->required.push_back(option);
 }
 
@@ -270,7 +270,7 @@ void CommandLine::State::check_leftovers(CommandOptions::Impl const* command) co
     for (CLI::Option const* option : command->required)
         if (option->count() == 0)
             refuse("CF-CLI-05",
-                   fmt::format("{} needs {}", command->app->get_name(), option->get_name(true)),
+                   fmt::format("{} needs {}", command->app->get_name(), option->get_name()),
                    fmt::format("calofuse {} --help", command->app->get_name()));
 }
 
@@ -279,7 +279,10 @@ int CommandLine::run(std::vector<std::string> const& arguments)
     check_arguments(arguments);
     State& state = *state_;
     try {
-        state.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+        std::vector<std::string> words(arguments.rbegin(), arguments.rend());
+        for (std::string& word : words)  // the parser would take a file "[a,b]" for a list
+            if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, "./");
+        state.app.parse(std::move(words));
     } catch (CLI::CallForHelp const&) {
         fmt::print("{}", state.app.help());
         return 0;

@@ -91,8 +91,7 @@ Progress::Progress(std::string task) : Progress(std::move(task), settings_of_std
 Progress::Progress(std::string task, Settings settings)
     : task_(std::move(task))
     , settings_(std::move(settings))
-    , start_s_(settings_.now ? settings_.now() : 0)
-    , last_s_(start_s_)
+    , last_s_(settings_.now ? settings_.now() : 0)
 {
     if (settings_.style != Style::terminal) return;
     g_on_terminal = this;
@@ -116,7 +115,10 @@ bool Progress::due() const
 
 void Progress::update(double fraction, std::string_view status)
 {
-    if (begin_ < 0) begin_ = fraction;
+    if (begin_ < 0) {
+        begin_ = fraction;
+        start_s_ = settings_.now ? settings_.now() : 0;
+    }
     if (!due()) return;
     last_s_ = settings_.now();
     bool const terminal = settings_.style == Style::terminal;

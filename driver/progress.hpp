@@ -48,9 +48,9 @@ class Progress {
   private:
     std::string task_;
     Settings settings_;
-    double start_s_;
     double last_s_;
     double begin_ = -1;      ///< fraction at the first update: resumed runs do not start at 0
+    double start_s_ = 0;     ///< when that was
     std::size_t drawn_ = 0;  ///< bytes of the line on the terminal
 };
 }  // namespace calofuse
