@@ -24,6 +24,24 @@ std::string default_text(OptionValue const& value)
     if (auto const* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
     return std::get<bool>(value) ? "true" : "false";
 }
+/// What the parser would misread, in words that it does not: a file "[a,b]" would become a list, and
+/// after "--" it still looks for options once a list of inputs has begun.
+std::vector<std::string> shielded(std::vector<std::string> const& arguments)
+{
+    std::vector<std::string> words;
+    bool after_mark = false;
+    for (std::string const& argument : arguments) {
+        if (!after_mark && argument == "--") {
+            after_mark = true;
+            continue;
+        }
+        bool const list = argument.size() > 1 && argument[0] == '[' && argument.back() == ']';
+        bool const dash = after_mark && !argument.empty() && argument[0] == '-';
+        words.push_back(list || dash ? "./" + argument : argument);
+    }
+    return words;
+}
+
 /// The parser's complaint, of which only two kinds get past our own checks.
 [[noreturn]] void refuse_in_our_words(CLI::ParseError const& e)
 {
@@ -279,9 +297,8 @@ int CommandLine::run(std::vector<std::string> const& arguments)
     check_arguments(arguments);
     State& state = *state_;
     try {
-        std::vector<std::string> words(arguments.rbegin(), arguments.rend());
-        for (std::string& word : words)  // the parser would take a file "[a,b]" for a list
-            if (!word.empty() && word.front() == '[' && word.back() == ']') word.insert(0, "./");
+        std::vector<std::string> words = shielded(arguments);
+        std::reverse(words.begin(), words.end());
         state.app.parse(std::move(words));
     } catch (CLI::CallForHelp const&) {
         fmt::print("{}", state.app.help());
