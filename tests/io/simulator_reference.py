@@ -73,7 +73,8 @@ def from_prototype(path):
 def from_folder(folder):
     columns = np.genfromtxt(folder + "/truth/detector.csv", delimiter=",", names=True)
     channels = (columns["board"] * 64 + columns["channel"]).astype(int)
-    x_cm = columns["x_cm"]
+    side = np.where(columns["module"] == 4, 7, 5)
+    x_cm = 6.5 * (columns["module"] % 3 - 1 + (columns["col"] - (side - 1) / 2) / side)
     for kind, energy in FILES:
         name = "%s_%03dGeV.npy" % (kind, energy)
         adc = np.load(folder + "/" + kind + "/" + name)[:, channels].astype(float)
