@@ -66,7 +66,7 @@ struct Sha256::State {
     State()
     {
         if (ctx == nullptr || EVP_DigestInit_ex(ctx, EVP_sha256(), nullptr) != 1)
-            throw Error(Exit::os, "CF-SHA-04", "OpenSSL cannot start a SHA-256 digest",
+            throw Error(Exit::os, "CF-SHA-05", "OpenSSL cannot start a SHA-256 digest",
                         "check the OpenSSL installation");
     }
     State(State const&) = delete;
