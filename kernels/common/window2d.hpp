@@ -1,6 +1,7 @@
 /// \file kernels/common/window2d.hpp
 /// Where the windows of a convolution or a pooling lie on an image (H, W). Window o of an axis
-/// covers input cells o * stride - before .. o * stride - before + kernel - 1; cells outside are padding.
+/// covers input cells o * stride - before .. o * stride - before + kernel - 1; cells outside are
+/// padding.
 #pragma once
 
 #include <algorithm>
