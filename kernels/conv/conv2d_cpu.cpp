@@ -9,11 +9,47 @@ constexpr std::int64_t kLanes = 64;         // output channels of one accumulato
 constexpr std::int64_t kRowsOfInput = 8;    // input channels of one weight-gradient item
 constexpr std::int64_t kEventsAtOnce = 16;  // whose terms are summed before they join the total
 
-/// y(b, p, q, first .. first + lanes) of one output cell.
+/// sum[o] += sum over i of in[i] * weight[i * pitch + o], o < lanes. kFull: lanes = kLanes is a
+/// constant,
+/// so that the sums stay in registers.
+template <bool kFull>
+void add_product(float const* in,
+                 std::int64_t inputs,
+                 float const* weight,
+                 std::int64_t pitch,
+                 std::int64_t lanes,
+                 float* sum)
+{
+    std::int64_t const width = kFull ? kLanes : lanes;
+    float local[kLanes];
+    for (std::int64_t o = 0; o < width; ++o)
+        local[o] = sum[o];
+    for (std::int64_t i = 0; i < inputs; ++i, weight += pitch) {
+        float const factor = in[i];
+#pragma omp simd
+        for (std::int64_t o = 0; o < width; ++o)
+            local[o] += factor * weight[o];
+    }
+    for (std::int64_t o = 0; o < width; ++o)
+        sum[o] = local[o];
+}
+
+void add_product(
+    float const* in, std::int64_t inputs, float const* weight, std::int64_t outputs, float* sum)
+{
+    for (std::int64_t first = 0; first < outputs; first += kLanes) {
+        std::int64_t const lanes = std::min(kLanes, outputs - first);
+        if (lanes == kLanes)
+            add_product<true>(in, inputs, weight + first, outputs, lanes, sum + first);
+        else
+            add_product<false>(in, inputs, weight + first, outputs, lanes, sum + first);
+    }
+}
+
+/// y of output cell (b, p, q).
 void forward_cell(Conv2dArgs const& args,
                   View<float const, 4> x,
                   View<float const, 4> w,
-                  float const* bias,
                   std::int64_t const (&cell)[3],
                   float* out)
 {
@@ -21,25 +57,14 @@ void forward_cell(Conv2dArgs const& args,
     WindowAxis const& v = args.window.w;
     auto const [b, p, q] = cell;
     std::int64_t const inputs = x.shape[3], outputs = w.shape[3];
-    for (std::int64_t first = 0; first < outputs; first += kLanes) {
-        std::int64_t const lanes = std::min(kLanes, outputs - first);
-        float sum[kLanes];
-        for (std::int64_t o = 0; o < lanes; ++o)
-            sum[o] = bias != nullptr ? bias[first + o] : 0.0F;
-        for (std::int64_t k = h.first(p); k < h.last(p, x.shape[1]); ++k)
-            for (std::int64_t l = v.first(q); l < v.last(q, x.shape[2]); ++l) {
-                float const* const in =
-                    &x(b, p * h.stride - h.before + k, q * v.stride - v.before + l, 0);
-                float const* weight = &w(k, l, 0, first);
-                for (std::int64_t i = 0; i < inputs; ++i, weight += outputs) {
-                    float const factor = in[i];
-#pragma omp simd
-                    for (std::int64_t o = 0; o < lanes; ++o)
-                        sum[o] += factor * weight[o];
-                }
-            }
-        std::copy_n(sum, lanes, out + first);
-    }
+    if (args.bias.empty())
+        std::fill_n(out, outputs, 0.0F);
+    else
+        std::copy_n(args.bias.view<float const, 1>().data, outputs, out);
+    for (std::int64_t k = h.first(p); k < h.last(p, x.shape[1]); ++k)
+        for (std::int64_t l = v.first(q); l < v.last(q, x.shape[2]); ++l)
+            add_product(&x(b, p * h.stride - h.before + k, q * v.stride - v.before + l, 0), inputs,
+                        &w(k, l, 0, 0), outputs, out);
 }
 
 /// dx(b) of one event: every output cell hands its gradient back through the transposed weights
@@ -54,21 +79,13 @@ void input_gradient(Conv2dGradArgs const& args,
     WindowAxis const& v = args.window.w;
     std::int64_t const inputs = dx.shape[3], outputs = dy.shape[3];
     for (std::int64_t p = 0; p < dy.shape[1]; ++p)
-        for (std::int64_t q = 0; q < dy.shape[2]; ++q) {
-            float const* const g = &dy(b, p, q, 0);
+        for (std::int64_t q = 0; q < dy.shape[2]; ++q)
             for (std::int64_t k = h.first(p); k < h.last(p, dx.shape[1]); ++k)
-                for (std::int64_t l = v.first(q); l < v.last(q, dx.shape[2]); ++l) {
-                    float* const out =
-                        &dx(b, p * h.stride - h.before + k, q * v.stride - v.before + l, 0);
-                    float const* weight = wt + (k * v.kernel + l) * outputs * inputs;
-                    for (std::int64_t o = 0; o < outputs; ++o, weight += inputs) {
-                        float const factor = g[o];
-#pragma omp simd
-                        for (std::int64_t i = 0; i < inputs; ++i)
-                            out[i] += factor * weight[i];
-                    }
-                }
-        }
+                for (std::int64_t l = v.first(q); l < v.last(q, dx.shape[2]); ++l)
+                    add_product(
+                        &dy(b, p, q, 0), outputs, wt + (k * v.kernel + l) * outputs * inputs,
+                        inputs,
+                        &dx(b, p * h.stride - h.before + k, q * v.stride - v.before + l, 0));
 }
 
 /// sum[i][o] += x[i] dy[o] over the events [begin, end) at kernel position (k, l).
@@ -136,17 +153,20 @@ void transpose(View<float const, 4> w, float* wt)
                 wt[(t * outputs + o) * inputs + i] = w.data[(t * inputs + i) * outputs + o];
 }
 
-void bias_gradient(Conv2dGradArgs const& args)
+void bias_gradient(Context& ctx, Conv2dGradArgs const& args)
 {
     auto const dy = args.dy.view<float const, 4>();
     auto const dbias = args.dbias.view<float, 1>();
     std::int64_t const outputs = dy.shape[3], cells = dy.shape[0] * dy.shape[1] * dy.shape[2];
-    for (std::int64_t o = 0; o < outputs; ++o) {
-        double sum = 0;
-        for (std::int64_t n = 0; n < cells; ++n)
-            sum += static_cast<double>(dy.data[n * outputs + o]);
-        dbias[o] += static_cast<float>(sum);
-    }
+    auto const scratch = ctx.scratch<double>(outputs);
+    double* const sum = scratch.data();
+    std::fill_n(sum, outputs, 0.0);
+    for (std::int64_t n = 0; n < cells; ++n)
+#pragma omp simd
+        for (std::int64_t o = 0; o < outputs; ++o)
+            sum[o] += static_cast<double>(dy.data[n * outputs + o]);
+    for (std::int64_t o = 0; o < outputs; ++o)
+        dbias[o] += static_cast<float>(sum[o]);
 }
 }  // namespace
 
@@ -154,11 +174,10 @@ void conv2d_forward(Context& ctx, Conv2dArgs const& args)
 {
     auto const x = args.x.view<float const, 4>(), w = args.w.view<float const, 4>();
     auto const y = args.y.view<float, 4>();
-    float const* const bias = args.bias.empty() ? nullptr : args.bias.view<float const, 1>().data;
     parallel_for(ctx, y.shape[0] * y.shape[1], [&](std::int64_t item) {
         std::int64_t const b = item / y.shape[1], p = item % y.shape[1];
         for (std::int64_t q = 0; q < y.shape[2]; ++q)
-            forward_cell(args, x, w, bias, {b, p, q}, &y(b, p, q, 0));
+            forward_cell(args, x, w, {b, p, q}, &y(b, p, q, 0));
     });
 }
 
@@ -173,6 +192,6 @@ void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
                      [&](std::int64_t b) { input_gradient(args, dy, dx, wt.data(), b); });
     }
     if (!args.dw.empty()) weight_gradient(ctx, args);
-    if (!args.dbias.empty()) bias_gradient(args);
+    if (!args.dbias.empty()) bias_gradient(ctx, args);
 }
 }  // namespace calofuse::cpu

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/common/asinh.hpp"
 #include "kernels/common/float_math.hpp"
 #include "kernels/dense/activation.hpp"
 #include "runtime/parallel.hpp"
@@ -17,9 +18,10 @@ void map(Context& ctx, ActivationArgs const& args, F f)
     auto const x = args.x.flat<float const>();
     auto const y = args.y.flat<float>();
     parallel_chunks(ctx, x.size(), kChunk, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
+        F const local = f;  // what f holds comes from registers, not from memory, or no vectors
 #pragma omp simd
         for (std::int64_t i = begin; i < end; ++i)
-            y.data[i] = f(x.data[i]);
+            y.data[i] = local(x.data[i]);
     });
 }
 
@@ -31,9 +33,10 @@ void map_back(Context& ctx, ActivationGradArgs const& args, F f)
     auto const dx = args.dx.flat<float>();
     parallel_chunks(ctx, dx.size(), kChunk,
                     [&](std::int64_t begin, std::int64_t end, std::int64_t) {
+                        F const local = f;
 #pragma omp simd
                         for (std::int64_t i = begin; i < end; ++i)
-                            dx.data[i] += dy.data[i] * f(saved.data[i]);
+                            dx.data[i] += dy.data[i] * local(saved.data[i]);
                     });
 }
 
@@ -60,7 +63,7 @@ float gelu_tanh_slope(float x)
 }
 float softplus(float x)
 {
-    return (x > 0 ? x : 0.0F) + std::log1p(std::exp(-std::abs(x)));
+    return (x > 0 ? x : 0.0F) + log1p_nonnegative(exp_float(x > 0 ? -x : x));
 }
 }  // namespace
 
@@ -83,7 +86,7 @@ void activation_forward(Context& ctx, ActivationArgs const& args)
         case Activation::sigmoid:
             return map(ctx, args, [](float x) { return sigmoid_float(x); });
         case Activation::softplus:
-            return map(ctx, args, softplus);
+            return map(ctx, args, [](float x) { return softplus(x); });
     }
 }
 

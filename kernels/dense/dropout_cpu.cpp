@@ -8,6 +8,7 @@
 namespace calofuse::cpu {
 namespace {
 constexpr std::int64_t kBlocks = 256;  // random blocks of four elements made at a time
+constexpr std::int64_t kLanes = 64;    // of them side by side
 
 struct Mask {
     std::uint64_t seed;
@@ -23,15 +24,53 @@ Mask mask_of(Args const& args)
             dropout_threshold(args.rate), 1.0F / (1.0F - args.rate)};
 }
 
+/// Philox of kLanes counters at once (runtime/random.hpp has it for one): lane l of `c` holds word
+/// after word of block first + l.
+struct Lanes {
+    std::uint32_t c[4][kLanes];
+};
+void philox_lanes(Mask const& mask, Lanes& lanes)
+{
+    auto key0 = static_cast<std::uint32_t>(mask.seed);
+    auto key1 = static_cast<std::uint32_t>(mask.seed >> 32U);
+    for (int round = 0; round < 10; ++round) {
+#pragma omp simd
+        for (std::int64_t l = 0; l < kLanes; ++l) {
+            std::uint64_t const p0 = std::uint64_t{0xD2511F53U} * lanes.c[0][l];
+            std::uint64_t const p1 = std::uint64_t{0xCD9E8D57U} * lanes.c[2][l];
+            lanes.c[0][l] = static_cast<std::uint32_t>(p1 >> 32U) ^ lanes.c[1][l] ^ key0;
+            lanes.c[1][l] = static_cast<std::uint32_t>(p1);
+            lanes.c[2][l] = static_cast<std::uint32_t>(p0 >> 32U) ^ lanes.c[3][l] ^ key1;
+            lanes.c[3][l] = static_cast<std::uint32_t>(p0);
+        }
+        key0 += 0x9E3779B9U;
+        key1 += 0xBB67AE85U;
+    }
+}
+
 /// factors[i] = factor where element 4 * first_block + i is kept, else 0.
 void fill_factors(Mask const& mask, std::uint64_t first_block, float* factors)
 {
+    float const factor = mask.factor;
+    std::uint32_t const threshold = mask.threshold;
+    for (std::int64_t b = 0; b < kBlocks; b += kLanes) {
+        Lanes lanes;
+        for (std::int64_t l = 0; l < kLanes; ++l) {
+            std::uint64_t const block = first_block + static_cast<std::uint64_t>(b + l);
+            lanes.c[0][l] = static_cast<std::uint32_t>(block);
+            lanes.c[1][l] = static_cast<std::uint32_t>(block >> 32U);
+            lanes.c[2][l] = mask.step;
+            lanes.c[3][l] = mask.stream;
+        }
+        philox_lanes(mask, lanes);
+        float* const out = factors + 4 * b;
 #pragma omp simd
-    for (std::int64_t b = 0; b < kBlocks; ++b) {
-        PhiloxWords const words = random_words(mask.seed, mask.stream, mask.step,
-                                               first_block + static_cast<std::uint64_t>(b));
-        for (int j = 0; j < 4; ++j)
-            factors[4 * b + j] = (words.w[j] >> 8U) >= mask.threshold ? mask.factor : 0.0F;
+        for (std::int64_t l = 0; l < kLanes; ++l) {
+            out[4 * l] = (lanes.c[0][l] >> 8U) >= threshold ? factor : 0.0F;
+            out[4 * l + 1] = (lanes.c[1][l] >> 8U) >= threshold ? factor : 0.0F;
+            out[4 * l + 2] = (lanes.c[2][l] >> 8U) >= threshold ? factor : 0.0F;
+            out[4 * l + 3] = (lanes.c[3][l] >> 8U) >= threshold ? factor : 0.0F;
+        }
     }
 }
 

@@ -1,0 +1,43 @@
+/// Prediction: one exp and one log1p in double an event forward, about 40 ns together, and one exp
+/// backward, 15 ns: 25 and 60 million events/s, against some thousand of a training step.
+#include "bench/support/bench.hpp"
+#include "kernels/loss/bce.hpp"
+
+namespace calofuse::bench {
+namespace {
+constexpr std::int64_t kEvents = 1024;
+
+struct Tensors {
+    Context ctx = Context::cpu(1);
+    Buffer<float> logits = random_buffer(ctx, kEvents, 1, -4, 4);
+    Buffer<float> target = random_buffer(ctx, kEvents, 2, 0, 1);
+    Buffer<float> weight = random_buffer(ctx, kEvents, 3, 0, 2);
+    Buffer<float> loss{ctx, 1}, dlogits{ctx, kEvents};
+};
+
+void bce_loss(benchmark::State& state)
+{
+    Tensors t;
+    for (auto _ : state)
+        bce_forward(t.ctx, {.logits = t.logits.ref(),
+                            .target = t.target.ref(),
+                            .weight = t.weight.ref(),
+                            .loss = t.loss.ref()});
+    report_events(state, kEvents);
+}
+
+void bce_gradient(benchmark::State& state)
+{
+    Tensors t;
+    for (auto _ : state)
+        bce_backward(t.ctx, {.logits = t.logits.ref(),
+                             .target = t.target.ref(),
+                             .weight = t.weight.ref(),
+                             .dlogits = t.dlogits.ref()});
+    report_events(state, kEvents);
+}
+
+BENCHMARK(bce_loss);
+BENCHMARK(bce_gradient);
+}  // namespace
+}  // namespace calofuse::bench
