@@ -1,0 +1,322 @@
+#include "driver/trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "models/registry.hpp"
+
+namespace calofuse {
+namespace {
+constexpr std::int64_t kScoringBatch = 1024;
+
+double now()
+{
+    using namespace std::chrono;
+    return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+/// `count` rows spread evenly over all: every file takes part, and the choice is always the same.
+std::vector<std::int32_t> spread(std::vector<std::int32_t> const& rows, std::int64_t count)
+{
+    std::vector<std::int32_t> out(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = rows[i * rows.size() / out.size()];
+    return out;
+}
+
+ReduceLROnPlateau::Config plateau_config(Options const& s)
+{
+    return {.factor = s.get_double("train.lr_factor"),
+            .patience = s.get_int("train.lr_patience"),
+            .min_delta = s.get_double("train.min_delta"),
+            .min_learning_rate = s.get_double("train.min_learning_rate")};
+}
+
+EarlyStopping::Config early_stopping_config(Options const& s)
+{
+    return {.patience = s.get_int("train.patience"), .min_delta = s.get_double("train.min_delta")};
+}
+
+template <class T>
+nlohmann::json optional_json(std::optional<T> const& value)
+{
+    return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
+template <class T>
+std::optional<T> optional_from(nlohmann::json const& value)
+{
+    return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+}
+
+nlohmann::json to_json(ReduceLROnPlateau::State const& s)
+{
+    return {{"best", optional_json(s.best)}, {"wait", s.wait}, {"cooldown", s.cooldown}};
+}
+
+nlohmann::json to_json(EarlyStopping::State const& s)
+{
+    return {{"epoch", s.epoch},
+            {"best", optional_json(s.best)},
+            {"best_epoch", optional_json(s.best_epoch)},
+            {"kept_epoch", optional_json(s.kept_epoch)},
+            {"wait", s.wait}};
+}
+
+OptimizerConfig optimizer_config(Options const& s)
+{
+    return {.name = s.get_string("train.optimizer"),
+            .dialect = s.get_string("train.dialect"),
+            .learning_rate = s.get_double("train.learning_rate"),
+            .momentum = s.get_double("train.momentum"),
+            .weight_decay = s.get_double("train.weight_decay")};
+}
+}  // namespace
+
+Trainer::Trainer(Context& ctx,
+                 std::string const& model_name,
+                 Options const& settings,
+                 EventSet const& events,
+                 Split const& split,
+                 InputScaling const& scaling,
+                 RunDirectory const& run,
+                 Hooks hooks)
+    : ctx_(ctx)
+    , model_name_(model_name)
+    , settings_(settings)
+    , events_(events)
+    , split_(split)
+    , run_(run)
+    , hooks_(std::move(hooks))
+    , input_(ctx, scaling, events.adc)
+    , plateau_(plateau_config(settings))
+    , early_stopping_(early_stopping_config(settings))
+    , started_(now())
+{
+    auto const n = static_cast<std::int64_t>(split.train.size());
+    if (n == 0)
+        throw Error(Exit::data, "CF-TRN-01", "there is no labelled event to train on",
+                    "convert folders named electron and hadron");
+    auto const seed = static_cast<std::uint64_t>(settings.get_int("general.seed"));
+    model_ = find_model(model_name).make(ctx, settings, seed);
+    optimizer_ = std::make_unique<Optimizer>(ctx, model_->parameters(), optimizer_config(settings));
+    std::int64_t const batch = std::min(settings.get_int("train.batch_size"), n);
+    step_ = std::make_unique<TrainingStep>(ctx, *model_, input_, *optimizer_, batch);
+    scorer_ = std::make_unique<Scorer>(ctx, *model_, input_, kScoringBatch, Mode::evaluate);
+    std::int64_t const wanted = std::min(settings.get_int("train.bn_events"), n);
+    std::int64_t const calibration_batch = std::min(kScoringBatch, wanted);
+    calibrator_ =
+        std::make_unique<Scorer>(ctx, *model_, input_, calibration_batch, Mode::calibrate);
+    calibration_rows_ = spread(split.train, wanted / calibration_batch * calibration_batch);
+}
+
+std::vector<float> Trainer::targets_of(std::span<std::int32_t const> rows) const
+{
+    std::vector<float> out(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        out[i] = static_cast<float>(events_.label[static_cast<std::size_t>(rows[i])]);
+    return out;
+}
+
+TrainingEnd Trainer::run()
+{
+    std::int64_t const epochs = settings_.get_int("train.epochs");
+    while (epoch_ < epochs) {
+        if (!train_epoch()) {
+            save("last");
+            return TrainingEnd::interrupted;
+        }
+        EpochFigures figures = finish_epoch();
+        bool const stop = learn_from(figures);
+        if (hooks_.epoch_done) hooks_.epoch_done(figures);
+        if (stop) return TrainingEnd::early_stop;
+    }
+    return TrainingEnd::epochs;
+}
+
+/// False if it was asked to stop; the epoch can be continued.
+bool Trainer::train_epoch()
+{
+    double const begin = now();
+    auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
+    auto const order = shuffled(split_.train, seed, epoch_);
+    auto const batch = static_cast<std::size_t>(step_->batch_size());
+    auto const steps =
+        static_cast<std::int64_t>(order.size() / batch);  // the rest sits this epoch out
+    double waited = now() - begin;
+    std::int64_t const first = step_in_epoch_;
+    bool finished = true;
+    while (step_in_epoch_ < steps) {
+        if (hooks_.stop_requested && hooks_.stop_requested()) {
+            finished = false;
+            break;
+        }
+        double const t0 = now();
+        auto const rows =
+            std::span(order).subspan(static_cast<std::size_t>(step_in_epoch_) * batch, batch);
+        auto const targets = targets_of(rows);
+        waited += now() - t0;
+        step_->run(rows, targets);
+        double const loss = step_->loss();
+        if (!std::isfinite(loss))
+            throw Error(Exit::numerical, "CF-NUM-01",
+                        fmt::format("loss is {} in epoch {}, step {}", loss, epoch_ + 1,
+                                    step_in_epoch_ + 1),
+                        "lower train.learning_rate; checkpoints/last is from before");
+        epoch_loss_ += loss;
+        auto const logits = step_->logits();
+        epoch_logits_.insert(epoch_logits_.end(), logits.begin(), logits.end());
+        ++step_in_epoch_;
+        double const done =
+            static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
+        if (hooks_.status)
+            hooks_.status({epoch_ + 1, settings_.get_int("train.epochs"), step_in_epoch_, steps,
+                           done / (now() - begin), waited / (now() - begin),
+                           epoch_loss_ / static_cast<double>(step_in_epoch_)});
+    }
+    wait_seconds_ += waited;
+    train_seconds_ += now() - begin;
+    trained_events_ += static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
+    return finished;
+}
+
+/// Statistics of evaluation from the calibration rows (setting `recomputed`), and how far they are
+/// from those of the batches: accuracy on these rows with batch minus with stored statistics.
+double Trainer::refresh_statistics()
+{
+    double const begin = now();
+    bool const recompute = settings_.get_string("train.bn_statistics") == "recomputed";
+    if (recompute) model_->parameters().begin_calibration();
+    auto const with_batch = calibrator_->run(calibration_rows_);
+    if (recompute) model_->parameters().finish_calibration();
+    auto const with_stored = scorer_->run(calibration_rows_);
+    calibrate_seconds_ += now() - begin;
+    return evaluate_logits(events_, calibration_rows_, with_batch).accuracy
+           - evaluate_logits(events_, calibration_rows_, with_stored).accuracy;
+}
+
+EpochFigures Trainer::finish_epoch()
+{
+    EpochFigures f;
+    f.epoch = epoch_ + 1;
+    f.learning_rate = optimizer_->learning_rate();
+    f.events_per_s = events_per_s();
+    f.data_wait_fraction = data_wait_fraction();
+    f.loss = epoch_loss_ / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch_));
+    auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
+    auto order = shuffled(split_.train, seed, epoch_);
+    order.resize(epoch_logits_.size());
+    Evaluation const pass = evaluate_logits(events_, order, epoch_logits_);
+    f.accuracy = pass.accuracy;
+    f.auc = pass.auc;
+    f.bn_gap = refresh_statistics();
+    double const begin = now();
+    f.valid = evaluate_logits(events_, split_.valid, scorer_->run(split_.valid));
+    validate_seconds_ += now() - begin;
+    f.seconds = now() - started_;
+    return f;
+}
+
+/// Schedules, checkpoints, metrics. True if training should stop.
+bool Trainer::learn_from(EpochFigures& f)
+{
+    ++epoch_;
+    step_in_epoch_ = 0;
+    epoch_loss_ = 0;
+    epoch_logits_.clear();
+    double const watched = f.valid.events > 0 ? f.valid.loss : f.loss;
+    f.best = best_epoch_ == 0 || watched < best_loss_;
+    if (f.best) {
+        best_epoch_ = epoch_;
+        best_loss_ = watched;
+    }
+    if (settings_.get_int("train.lr_patience") > 0)
+        optimizer_->set_learning_rate(plateau_.update(watched, optimizer_->learning_rate()));
+    bool const stop = settings_.get_int("train.patience") > 0 && early_stopping_.update(watched);
+
+    std::int64_t const steps = optimizer_->steps_begun();
+    nlohmann::ordered_json train = {{"loss", f.loss},
+                                    {"accuracy", f.accuracy},
+                                    {"auc", std::isfinite(f.auc) ? nlohmann::ordered_json(f.auc) : nullptr},
+                                    {"learning_rate", f.learning_rate},
+                                    {"events_per_s", f.events_per_s},
+                                    {"data_wait_fraction", f.data_wait_fraction},
+                                    {"bn_gap", f.bn_gap}};
+    run_.append_metrics(f.seconds, epoch_, steps, "train", train);
+    if (f.valid.events > 0)
+        run_.append_metrics(f.seconds, epoch_, steps, "valid", headline(f.valid));
+
+    if (f.best) save("best");
+    bool const last = stop || epoch_ == settings_.get_int("train.epochs");
+    if (last || epoch_ % settings_.get_int("train.checkpoint_every") == 0) save("last");
+    return stop;
+}
+
+void Trainer::save(std::string const& name)
+{
+    double const begin = now();
+    Checkpoint checkpoint(model_name_, settings_, input_.scaling());
+    checkpoint.store(model_->parameters());
+    nlohmann::json progress = {{"epoch", epoch_},
+                               {"best_epoch", best_epoch_},
+                               {"best_loss", best_loss_},
+                               {"data_sha256", events_.sha256}};
+    if (name == "last") {
+        checkpoint.store(*optimizer_);
+        checkpoint.set_values("progress.logits", epoch_logits_);
+        progress["step_in_epoch"] = step_in_epoch_;
+        progress["epoch_loss"] = epoch_loss_;
+        progress["learning_rate"] = optimizer_->learning_rate();
+        progress["plateau"] = to_json(plateau_.state());
+        progress["early_stopping"] = to_json(early_stopping_.state());
+    }
+    checkpoint.set_progress(progress);
+    checkpoint.write(run_.checkpoint(name));
+    save_seconds_ += now() - begin;
+}
+
+void Trainer::resume()
+{
+    Checkpoint const checkpoint = Checkpoint::read(run_.checkpoint("last"));
+    auto const p = checkpoint.progress();
+    if (!events_.sha256.empty() && p.value("data_sha256", events_.sha256) != events_.sha256)
+        throw Error(Exit::config, "CF-RUN-06", "the run was trained on other data",
+                    "give the store that its data.json names");
+    checkpoint.restore(model_->parameters());
+    checkpoint.restore(*optimizer_);
+    epoch_ = p.at("epoch");
+    step_in_epoch_ = p.at("step_in_epoch");
+    epoch_loss_ = p.at("epoch_loss");
+    epoch_logits_ = checkpoint.values("progress.logits");
+    best_epoch_ = p.at("best_epoch");
+    best_loss_ = p.at("best_loss");
+    optimizer_->set_learning_rate(p.at("learning_rate"));
+    auto const& plateau = p.at("plateau");
+    plateau_.restore({.best = optional_from<double>(plateau.at("best")),
+                      .wait = plateau.at("wait"),
+                      .cooldown = plateau.at("cooldown")});
+    auto const& stopping = p.at("early_stopping");
+    early_stopping_.restore({.epoch = stopping.at("epoch"),
+                             .best = optional_from<double>(stopping.at("best")),
+                             .best_epoch = optional_from<std::int64_t>(stopping.at("best_epoch")),
+                             .kept_epoch = optional_from<std::int64_t>(stopping.at("kept_epoch")),
+                             .wait = stopping.at("wait")});
+    run_.truncate_metrics(epoch_ + 1);
+}
+
+std::vector<std::pair<std::string, double>> Trainer::timing() const
+{
+    return {{"training steps", train_seconds_},
+            {"batch-norm statistics", calibrate_seconds_},
+            {"validation", validate_seconds_},
+            {"checkpoints", save_seconds_}};
+}
+
+std::int64_t Trainer::planned_bytes() const
+{
+    return step_->bytes();
+}
+}  // namespace calofuse

@@ -1,0 +1,39 @@
+/// \file models/model.hpp
+/// A model: its parameters and one forward pass. The pass is written once, for a tape; training,
+/// calibration of batch norms and evaluation are modes of the tape.
+#pragma once
+
+#include <memory>
+
+#include "models/event_input.hpp"
+#include "models/parameters.hpp"
+#include "models/tape.hpp"
+#include "runtime/options.hpp"
+
+namespace calofuse {
+class Model {
+  public:
+    Model() = default;
+    Model(Model const&) = delete;
+    Model& operator=(Model const&) = delete;
+    virtual ~Model() = default;
+
+    /// Logit of `electron` of each event of the batch: (B, 1). Rows of -1 are padding; their logits
+    /// mean nothing.
+    virtual Var forward(Tape& tape, EventBatch const& batch) const = 0;
+
+    Parameters& parameters() { return parameters_; }
+    Parameters const& parameters() const { return parameters_; }
+
+  protected:
+    Parameters parameters_;
+};
+
+/// A model that the program knows by name.
+struct ModelEntry {
+    char const* name;
+    char const* help;
+    OptionSchema (*schema)();  ///< its settings, keys `model.*`
+    std::unique_ptr<Model> (*make)(Context& ctx, Options const& options, std::uint64_t seed);
+};
+}  // namespace calofuse

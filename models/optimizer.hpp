@@ -1,0 +1,50 @@
+/// \file models/optimizer.hpp
+/// Moves all weights of a model by one fused update over its flat parameter vector. State, learning
+/// rate and step number live on the backend, so that a step can be replayed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/parameters.hpp"
+
+namespace calofuse {
+struct OptimizerConfig {
+    std::string name = "adam";      ///< adam | sgd
+    std::string dialect = "keras";  ///< keras | torch: epsilon, decay and momentum rules
+    double learning_rate = 1e-3;
+    double momentum = 0.9;  ///< sgd
+    double weight_decay = 0;
+};
+
+class Optimizer {
+  public:
+    Optimizer(Context& ctx, Parameters& parameters, OptimizerConfig const& config);
+
+    /// Before the forward pass of a step: advances the step number that dropout and Adam read.
+    void begin_step();
+    /// One update from the parameters' gradients.
+    void apply();
+
+    double learning_rate() const { return config_.learning_rate; }
+    void set_learning_rate(double rate);
+
+    /// State on the host and back, for checkpoints: one vector a slot (adam: m, v; sgd: momentum),
+    /// each as long as the parameters' flat vector.
+    std::vector<std::vector<float>> download() const;
+    void restore(std::vector<std::vector<float>> const& slots, std::int64_t steps_begun);
+
+    TensorRef step() const { return step_.ref(); }  ///< (1) i64, 1 in the first step
+    std::int64_t steps_begun() const { return steps_begun_; }
+
+  private:
+    Context* ctx_;
+    Parameters* parameters_;
+    OptimizerConfig config_;
+    std::vector<Buffer<float>> slots_;
+    Buffer<double> rate_;
+    Buffer<std::int64_t> step_;
+    std::int64_t steps_begun_ = 0;
+};
+}  // namespace calofuse

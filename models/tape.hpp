@@ -1,0 +1,70 @@
+/// \file models/tape.hpp
+/// A forward pass as a program. The forward function of a model is called twice: once to plan (sizes
+/// are added up, nothing runs), once to record into the one block that the plan asked for. From then
+/// on `run()` and `backward()` replay the recorded calls on the same memory: a warm step builds
+/// nothing and allocates nothing, and on a GPU it is what a CUDA graph captures.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include "runtime/buffer.hpp"
+
+namespace calofuse {
+/// A value and the place its gradient is added to (empty: no gradient is wanted).
+struct Var {
+    TensorRef value;
+    TensorRef grad;
+
+    Var reshaped(std::initializer_list<std::int64_t> shape) const
+    {
+        return {value.reshaped(shape), grad.empty() ? grad : grad.reshaped(shape)};
+    }
+};
+
+/// What a pass is for.
+enum class Mode : std::uint8_t {
+    train,      ///< dropout on, batch statistics, gradients
+    calibrate,  ///< dropout off, batch statistics, which are accumulated for evaluation
+    evaluate,   ///< dropout off, stored statistics
+};
+
+class Tape {
+  public:
+    /// Plans and records `forward`. `step` (1) i64: number of the training step, read by dropout.
+    Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> const& forward);
+
+    Context& ctx() const { return *ctx_; }
+    Mode mode() const { return mode_; }
+    TensorRef step() const { return step_; }
+
+    /// A value with a gradient (in train mode), or without one.
+    Var make(std::initializer_list<std::int64_t> shape);
+    TensorRef make_value(DType dtype, std::initializer_list<std::int64_t> shape);
+
+    /// Records one call. `backward` may be empty; it is dropped unless the mode is train.
+    void record(std::function<void()> forward, std::function<void()> backward = {});
+
+    void run();       ///< forward
+    void backward();  ///< zeroes the gradients of all values, then plays back; the caller seeds
+                      ///< through the last recorded call (a loss writes its own gradient)
+    std::int64_t bytes() const { return value_bytes_ + grad_bytes_; }
+
+  private:
+    struct Call {
+        std::function<void()> forward, backward;
+    };
+    TensorRef place(DType dtype, std::initializer_list<std::int64_t> shape, bool grad);
+
+    Context* ctx_;
+    Mode mode_;
+    TensorRef step_;
+    bool planning_ = true;
+    std::int64_t value_bytes_ = 0;
+    std::int64_t grad_bytes_ = 0;
+    std::unique_ptr<Buffer<std::uint8_t>> values_, grads_;
+    std::vector<Call> calls_;
+};
+}  // namespace calofuse

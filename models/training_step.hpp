@@ -1,0 +1,59 @@
+/// \file models/training_step.hpp
+/// The recorded programs that a trainer runs: one training step, and a scorer.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "models/event_input.hpp"
+#include "models/model.hpp"
+#include "models/optimizer.hpp"
+
+namespace calofuse {
+/// Forward, loss (BCE with logits, mean over the batch), backward, update, for a fixed batch size.
+class TrainingStep {
+  public:
+    TrainingStep(Context& ctx,
+                 Model& model,
+                 EventInput const& input,
+                 Optimizer& optimizer,
+                 std::int64_t batch_size);
+
+    /// `rows` (B) of the input, `targets` (B) in [0, 1].
+    void run(std::span<std::int32_t const> rows, std::span<float const> targets);
+
+    double loss() const { return loss_.download().front(); }
+    std::vector<float> logits() const;
+    std::int64_t batch_size() const { return rows_.size(); }
+    /// Memory of the tape; the model's and the optimiser's come on top.
+    std::int64_t bytes() const { return tape_->bytes(); }
+
+  private:
+    Context* ctx_;
+    Model* model_;
+    Optimizer* optimizer_;
+    Buffer<std::int32_t> rows_;
+    Buffer<float> targets_, loss_;
+    TensorRef logits_;
+    std::unique_ptr<Tape> tape_;
+};
+
+/// Logits of any number of events, in batches of a fixed size.
+class Scorer {
+  public:
+    /// `mode` is evaluate, or calibrate: then batch-norm statistics are accumulated on the way.
+    Scorer(Context& ctx, Model& model, EventInput const& input, std::int64_t batch_size, Mode mode);
+
+    /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
+    std::vector<float> run(std::span<std::int32_t const> rows);
+    std::int64_t batch_size() const { return rows_.size(); }
+
+  private:
+    Context* ctx_;
+    Buffer<std::int32_t> rows_;
+    Buffer<std::int64_t> step_;
+    TensorRef logits_;
+    Mode mode_;
+    std::unique_ptr<Tape> tape_;
+};
+}  // namespace calofuse
