@@ -1,9 +1,8 @@
 #include "driver/evaluation.hpp"
 
 #include <cmath>
-#include <map>
-
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "kernels/metric/auc.hpp"
@@ -52,7 +51,8 @@ Evaluation evaluate_logits(EventSet const& events,
                            std::span<std::int32_t const> rows,
                            std::span<float const> logits)
 {
-    CALOFUSE_CHECK(rows.size() == logits.size(), rows.size() << " rows, " << logits.size() << " logits");
+    CALOFUSE_CHECK(rows.size() == logits.size(), rows.size()
+                                                     << " rows, " << logits.size() << " logits");
     Evaluation e;
     e.events = static_cast<std::int64_t>(rows.size());
     std::vector<std::uint8_t> labels(rows.size());
@@ -102,8 +102,8 @@ ordered_json to_json(Evaluation const& e, std::string const& model, std::string 
     out["threshold"] = kDecisionThreshold;
     for (int label = 0; label < 2; ++label)
         for (int decision = 0; decision < 2; ++decision)
-            out["confusion"][name_of(static_cast<Label>(label))][name_of(static_cast<Label>(decision))] =
-                e.confusion[label][decision];
+            out["confusion"][name_of(static_cast<Label>(label))]
+               [name_of(static_cast<Label>(decision))] = e.confusion[label][decision];
     out["per_energy"] = ordered_json::array();
     for (EnergyFigures const& g : e.per_energy)
         out["per_energy"].push_back({{"label", name_of(g.label)},
@@ -125,8 +125,9 @@ std::string predictions_csv(EventSet const& events,
     for (std::size_t i = 0; i < rows.size(); ++i) {
         auto const row = static_cast<std::size_t>(rows[i]);
         auto const label = static_cast<Label>(events.label[row]);
-        fmt::format_to(out, "{},{},{:.7g},{},{:g}\n", events.file_id[row], events.event_index[row], scores[i],
-                       label == Label::unknown ? "" : name_of(label), events.energy_gev[row]);
+        fmt::format_to(out, "{},{},{:.7g},{},{:g}\n", events.file_id[row], events.event_index[row],
+                       scores[i], label == Label::unknown ? "" : name_of(label),
+                       events.energy_gev[row]);
     }
     return text;
 }

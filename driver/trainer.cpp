@@ -27,43 +27,60 @@ std::vector<std::int32_t> spread(std::vector<std::int32_t> const& rows, std::int
     return out;
 }
 
-ReduceLROnPlateau::Config plateau_config(Options const& s)
+PlateauConfig plateau_config(Options const& s)
 {
     return {.factor = s.get_double("train.lr_factor"),
             .patience = s.get_int("train.lr_patience"),
             .min_delta = s.get_double("train.min_delta"),
-            .min_learning_rate = s.get_double("train.min_learning_rate")};
+            .min_rate = s.get_double("train.min_learning_rate")};
 }
 
-EarlyStopping::Config early_stopping_config(Options const& s)
+EarlyStoppingConfig early_stopping_config(Options const& s)
 {
     return {.patience = s.get_int("train.patience"), .min_delta = s.get_double("train.min_delta")};
 }
 
-template <class T>
-nlohmann::json optional_json(std::optional<T> const& value)
+/// Infinity has no JSON form; it stands for "nothing watched yet".
+nlohmann::json best_json(double best)
 {
-    return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+    return std::isfinite(best) ? nlohmann::json(best) : nlohmann::json(nullptr);
 }
 
-template <class T>
-std::optional<T> optional_from(nlohmann::json const& value)
+double best_from(nlohmann::json const& value)
 {
-    return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+    return value.is_null() ? worst_value(Goal::lower) : value.get<double>();
 }
 
-nlohmann::json to_json(ReduceLROnPlateau::State const& s)
+nlohmann::json to_json(ReduceOnPlateau::State const& s)
 {
-    return {{"best", optional_json(s.best)}, {"wait", s.wait}, {"cooldown", s.cooldown}};
+    return {{"learning_rate", s.learning_rate},
+            {"best", best_json(s.best)},
+            {"wait", s.wait},
+            {"cooldown", s.cooldown}};
+}
+
+ReduceOnPlateau::State plateau_from(nlohmann::json const& p)
+{
+    return {.learning_rate = p.at("learning_rate"),
+            .best = best_from(p.at("best")),
+            .wait = p.at("wait"),
+            .cooldown = p.at("cooldown")};
 }
 
 nlohmann::json to_json(EarlyStopping::State const& s)
 {
-    return {{"epoch", s.epoch},
-            {"best", optional_json(s.best)},
-            {"best_epoch", optional_json(s.best_epoch)},
-            {"kept_epoch", optional_json(s.kept_epoch)},
-            {"wait", s.wait}};
+    return {{"best", best_json(s.best)},
+            {"next_epoch", s.next_epoch},
+            {"wait", s.wait},
+            {"best_epoch", s.best_epoch}};
+}
+
+EarlyStopping::State early_stopping_from(nlohmann::json const& p)
+{
+    return {.best = best_from(p.at("best")),
+            .next_epoch = p.at("next_epoch"),
+            .wait = p.at("wait"),
+            .best_epoch = p.at("best_epoch")};
 }
 
 OptimizerConfig optimizer_config(Options const& s)
@@ -92,7 +109,7 @@ Trainer::Trainer(Context& ctx,
     , run_(run)
     , hooks_(std::move(hooks))
     , input_(ctx, scaling, events.adc)
-    , plateau_(plateau_config(settings))
+    , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
     , early_stopping_(early_stopping_config(settings))
     , started_(now())
 {
@@ -228,23 +245,21 @@ bool Trainer::learn_from(EpochFigures& f)
     epoch_loss_ = 0;
     epoch_logits_.clear();
     double const watched = f.valid.events > 0 ? f.valid.loss : f.loss;
-    f.best = best_epoch_ == 0 || watched < best_loss_;
-    if (f.best) {
-        best_epoch_ = epoch_;
-        best_loss_ = watched;
-    }
-    if (settings_.get_int("train.lr_patience") > 0)
-        optimizer_->set_learning_rate(plateau_.update(watched, optimizer_->learning_rate()));
-    bool const stop = settings_.get_int("train.patience") > 0 && early_stopping_.update(watched);
+    if (settings_.get_int("train.lr_patience") > 0 && plateau_.update(watched))
+        optimizer_->set_learning_rate(plateau_.learning_rate());
+    EarlyStopping::Decision const decision = early_stopping_.update(watched);
+    f.best = decision.keep;
+    bool const stop = decision.stop && settings_.get_int("train.patience") > 0;
 
     std::int64_t const steps = optimizer_->steps_begun();
-    nlohmann::ordered_json train = {{"loss", f.loss},
-                                    {"accuracy", f.accuracy},
-                                    {"auc", std::isfinite(f.auc) ? nlohmann::ordered_json(f.auc) : nullptr},
-                                    {"learning_rate", f.learning_rate},
-                                    {"events_per_s", f.events_per_s},
-                                    {"data_wait_fraction", f.data_wait_fraction},
-                                    {"bn_gap", f.bn_gap}};
+    nlohmann::ordered_json train = {
+        {"loss", f.loss},
+        {"accuracy", f.accuracy},
+        {"auc", std::isfinite(f.auc) ? nlohmann::ordered_json(f.auc) : nullptr},
+        {"learning_rate", f.learning_rate},
+        {"events_per_s", f.events_per_s},
+        {"data_wait_fraction", f.data_wait_fraction},
+        {"bn_gap", f.bn_gap}};
     run_.append_metrics(f.seconds, epoch_, steps, "train", train);
     if (f.valid.events > 0)
         run_.append_metrics(f.seconds, epoch_, steps, "valid", headline(f.valid));
@@ -260,16 +275,12 @@ void Trainer::save(std::string const& name)
     double const begin = now();
     Checkpoint checkpoint(model_name_, settings_, input_.scaling());
     checkpoint.store(model_->parameters());
-    nlohmann::json progress = {{"epoch", epoch_},
-                               {"best_epoch", best_epoch_},
-                               {"best_loss", best_loss_},
-                               {"data_sha256", events_.sha256}};
+    nlohmann::json progress = {{"epoch", epoch_}, {"data_sha256", events_.sha256}};
     if (name == "last") {
         checkpoint.store(*optimizer_);
         checkpoint.set_values("progress.logits", epoch_logits_);
         progress["step_in_epoch"] = step_in_epoch_;
         progress["epoch_loss"] = epoch_loss_;
-        progress["learning_rate"] = optimizer_->learning_rate();
         progress["plateau"] = to_json(plateau_.state());
         progress["early_stopping"] = to_json(early_stopping_.state());
     }
@@ -291,19 +302,9 @@ void Trainer::resume()
     step_in_epoch_ = p.at("step_in_epoch");
     epoch_loss_ = p.at("epoch_loss");
     epoch_logits_ = checkpoint.values("progress.logits");
-    best_epoch_ = p.at("best_epoch");
-    best_loss_ = p.at("best_loss");
-    optimizer_->set_learning_rate(p.at("learning_rate"));
-    auto const& plateau = p.at("plateau");
-    plateau_.restore({.best = optional_from<double>(plateau.at("best")),
-                      .wait = plateau.at("wait"),
-                      .cooldown = plateau.at("cooldown")});
-    auto const& stopping = p.at("early_stopping");
-    early_stopping_.restore({.epoch = stopping.at("epoch"),
-                             .best = optional_from<double>(stopping.at("best")),
-                             .best_epoch = optional_from<std::int64_t>(stopping.at("best_epoch")),
-                             .kept_epoch = optional_from<std::int64_t>(stopping.at("kept_epoch")),
-                             .wait = stopping.at("wait")});
+    plateau_.restore(plateau_from(p.at("plateau")));
+    early_stopping_.restore(early_stopping_from(p.at("early_stopping")));
+    optimizer_->set_learning_rate(plateau_.learning_rate());
     run_.truncate_metrics(epoch_ + 1);
 }
 

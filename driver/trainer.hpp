@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "driver/checkpoint.hpp"
 #include "driver/evaluation.hpp"
@@ -56,7 +55,8 @@ class Trainer {
     TrainingEnd run();
 
     std::int64_t epochs_done() const { return epoch_; }
-    std::int64_t best_epoch() const { return best_epoch_; }
+    /// From 1.
+    std::int64_t best_epoch() const { return early_stopping_.best_epoch() + 1; }
     double events_per_s() const { return trained_events_ / std::max(train_seconds_, 1e-9); }
     double data_wait_fraction() const { return wait_seconds_ / std::max(train_seconds_, 1e-9); }
     /// Seconds by stage: train, calibrate, validate, checkpoint.
@@ -64,7 +64,6 @@ class Trainer {
     std::int64_t planned_bytes() const;
 
   private:
-    struct EpochSums;  ///< what a half-done epoch has to remember
     bool train_epoch();
     EpochFigures finish_epoch();
     double refresh_statistics();
@@ -85,15 +84,13 @@ class Trainer {
     std::unique_ptr<TrainingStep> step_;
     std::unique_ptr<Scorer> scorer_, calibrator_;
     std::vector<std::int32_t> calibration_rows_;
-    ReduceLROnPlateau plateau_;
+    ReduceOnPlateau plateau_;
     EarlyStopping early_stopping_;
 
     std::int64_t epoch_ = 0;           ///< epochs completed
     std::int64_t step_in_epoch_ = 0;   ///< steps of the current epoch completed
     std::vector<float> epoch_logits_;  ///< of these steps, for the figures of the training pass
     double epoch_loss_ = 0;
-    std::int64_t best_epoch_ = 0;
-    double best_loss_ = 0;
     double train_seconds_ = 0, wait_seconds_ = 0, trained_events_ = 0;
     double calibrate_seconds_ = 0, validate_seconds_ = 0, save_seconds_ = 0;
     double started_ = 0;
