@@ -6,6 +6,7 @@
 
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
+#include "driver/device.hpp"
 #include "driver/machine.hpp"
 #include "driver/self_check.hpp"
 #include "driver/settings.hpp"
@@ -63,7 +64,7 @@ void print_text(Json const& d)
 
 int doctor(Session const& session)
 {
-    resolve_settings(session);  // a bad configuration is found here as well
+    Options const settings = resolve_settings(session);
     Json document = {{"version", program_version()}, {"git", git_hash()}};
     document["cpu"] = json_of(this_machine());
     document["cuda"] = cuda_state();
@@ -82,8 +83,10 @@ int doctor(Session const& session)
         print_json(document);
     else
         print_text(document);
-    if (failed.empty()) return 0;
-    throw Error(Exit::unavailable, "CF-DOC-01", "self-check failed: " + failed,
-                "results of this build on this machine cannot be trusted");
+    if (!failed.empty())
+        throw Error(Exit::unavailable, "CF-DOC-01", "self-check failed: " + failed,
+                    "results of this build on this machine cannot be trusted");
+    make_context(settings);  // last: throws where the device that was asked for is not usable
+    return 0;
 }
 }  // namespace calofuse::commands
