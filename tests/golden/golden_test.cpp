@@ -18,6 +18,7 @@ constexpr GoldenOp kOps[] = {{"activation", golden_activation},
                              {"binary_metrics", golden_binary_metrics},
                              {"conv2d", golden_conv2d},
                              {"dense", golden_dense},
+                             {"gat_conv_dense", golden_gat_conv},
                              {"gcn_conv_dense", golden_graph_conv},
                              {"gcs_conv_dense", golden_graph_conv},
                              {"global_avg_pool2d", golden_global_pool2d},
@@ -49,7 +50,7 @@ TEST_P(GoldenFile, agrees)
                                            [&](GoldenOp const& o) { return golden.op() == o.op; });
     if (found == std::end(kOps))
         GTEST_SKIP() << golden.name() << ": no operator for op " << golden.op();
-    Context ctx = Context::cpu(2);
+    Context ctx = Context::cpu(1);  // the cases are tiny
     found->run({ctx, golden});
     if (IsSkipped()) return;
     for (std::string const& key : golden.not_compared())

@@ -1,5 +1,6 @@
 #include "kernels/dense/linear.hpp"
 #include "kernels/graph/adjacency.hpp"
+#include "kernels/graph/dense_gat.hpp"
 #include "kernels/graph/readout.hpp"
 #include "tests/golden/golden_ops.hpp"
 
@@ -73,6 +74,76 @@ void golden_graph_conv(GoldenRun const& run)
     run.golden.compare("grad.in.x", dx.fetch());
     run.golden.compare("grad.param." + first, dw1.fetch());
     if (gcs) run.golden.compare("grad.param.kernel_2", dw2.fetch());
+    run.golden.compare("grad.param.bias", dbias.fetch());
+}
+
+void golden_gat_conv(GoldenRun const& run)
+{
+    auto const shape = run.golden.shape("in.x");
+    std::int64_t const rows = shape[0] * shape[1];
+    auto const heads = run.attr("heads").get<std::int64_t>();
+    auto const channels = run.attr("channels").get<std::int64_t>();
+    auto const out_shape = run.golden.shape("out.y");
+    auto const attention_shape = std::vector<std::int64_t>{channels, heads};
+    auto const h_shape = std::vector<std::int64_t>{shape[0], shape[1], heads, channels};
+    auto const h_rows = [&](OnDevice<float> const& t) {
+        return t.ref().reshaped({rows, heads * channels});
+    };
+    DenseGatOptions const options{
+        .loops = run.attr("add_self_loops").get<bool>() ? SelfLoops::add : SelfLoops::as_given,
+        .merge = run.attr("concat").get<bool>() ? HeadMerge::concat : HeadMerge::mean,
+        .activation = activation_of(run),
+        .slope = run.attr("negative_slope").get<float>()};
+
+    auto const a = run.tensor("in.a");
+    auto const x = run.tensor("in.x", {rows, shape[2]});
+    auto const w = run.tensor("param.kernel", {shape[2], heads * channels});
+    auto const self = run.tensor("param.attn_kernel_self", attention_shape);
+    auto const neigh = run.tensor("param.attn_kernel_neigh", attention_shape);
+    auto const bias = run.tensor("param.bias");
+    auto const h = run.zeros(h_shape);
+    auto const alpha = run.zeros(run.golden.shape("out.alpha"));
+    auto const y = run.zeros(out_shape);
+    linear(run.ctx, {.x = x.ref(), .w = w.ref(), .b = {}, .groups = {}, .y = h_rows(h)});
+    dense_gat_forward(run.ctx, {.a = a.ref(),
+                                .h = h.ref(),
+                                .attn_self = self.ref(),
+                                .attn_neigh = neigh.ref(),
+                                .bias = bias.ref(),
+                                .options = options,
+                                .alpha = alpha.ref(),
+                                .y = y.ref()});
+
+    auto const dy = run.tensor("grad_out.y");
+    auto const dh = run.zeros(h_shape);
+    auto const dself = run.zeros(attention_shape), dneigh = run.zeros(attention_shape);
+    auto const dbias = run.zeros(run.golden.shape("param.bias"));
+    auto const dx = run.zeros({rows, shape[2]});
+    auto const dw = run.zeros({shape[2], heads * channels});
+    dense_gat_backward(run.ctx, {.h = h.ref(),
+                                 .attn_self = self.ref(),
+                                 .attn_neigh = neigh.ref(),
+                                 .alpha = alpha.ref(),
+                                 .y = y.ref(),
+                                 .options = options,
+                                 .dy = dy.ref(),
+                                 .dh = dh.ref(),
+                                 .dattn_self = dself.ref(),
+                                 .dattn_neigh = dneigh.ref(),
+                                 .dbias = dbias.ref()});
+    linear_backward(run.ctx, {.x = x.ref(),
+                              .w = w.ref(),
+                              .dy = h_rows(dh),
+                              .groups = {},
+                              .dx = dx.ref(),
+                              .dw = dw.ref(),
+                              .db = {}});
+    run.golden.compare("out.y", y.fetch());
+    run.golden.compare("out.alpha", alpha.fetch());
+    run.golden.compare("grad.in.x", dx.fetch());
+    run.golden.compare("grad.param.kernel", dw.fetch());
+    run.golden.compare("grad.param.attn_kernel_self", dself.fetch());
+    run.golden.compare("grad.param.attn_kernel_neigh", dneigh.fetch());
     run.golden.compare("grad.param.bias", dbias.fetch());
 }
 
