@@ -1,11 +1,14 @@
 #include "driver/self_check.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fmt/format.h>
 #include <functional>
 
 #include "io/sha256.hpp"
+#include "io/store.hpp"
 #include "kernels/dense/linear.hpp"
 #include "runtime/buffer.hpp"
 #include "runtime/isa.hpp"
@@ -71,6 +74,53 @@ std::string check_linear()
     require(worst <= kAllowed, fmt::format("differs from double by {:.2g}", worst));
     return fmt::format("dense layer, {}: within {:.1e} of double", name_of(cpu_isa()), worst);
 }
+
+/// A folder of our own in TMPDIR that disappears again.
+class TempFolder {
+  public:
+    TempFolder()
+    {
+        std::error_code none;
+        std::filesystem::path const base = std::filesystem::temp_directory_path(none);
+        std::string name = (base.empty() ? "/tmp" : base.string()) + "/calofuse-doctor-XXXXXX";
+        require(mkdtemp(name.data()) != nullptr, "cannot create a folder " + name);
+        path_ = name;
+    }
+    ~TempFolder()
+    {
+        std::error_code none;
+        std::filesystem::remove_all(path_, none);
+    }
+    TempFolder(TempFolder const&) = delete;
+    TempFolder& operator=(TempFolder const&) = delete;
+    std::string const& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+std::string check_store()
+{
+    constexpr std::int64_t kEvents = 100;
+    EventSet events;
+    events.files.push_back({.path = "a.npy", .sha256 = sha256_of("a"), .num_events = kEvents});
+    for (std::int64_t n = 0; n < kEvents; ++n) {
+        for (int c = 0; c < kNumChannels; ++c)
+            events.adc.push_back(static_cast<std::uint16_t>((n * 257 + c * 31) % 8192));
+        events.label.push_back(static_cast<std::uint8_t>(n % 2));
+        events.energy_gev.push_back(static_cast<float>(n));
+        events.file_id.push_back(0);
+        events.event_index.push_back(static_cast<std::uint32_t>(n));
+    }
+    TempFolder const folder;
+    std::string const path = folder.path() + "/check.h5";
+    write_store(events, path);
+    EventSet const back = read_store(path);
+    require(back.adc == events.adc && back.label == events.label
+                && back.event_index == events.event_index,
+            "events read back differ from those written");
+    return "HDF5 store written, verified and read back in the folder for temporary files";
+}
 }  // namespace
 
 std::vector<SelfCheck> run_self_checks()
@@ -82,7 +132,8 @@ std::vector<SelfCheck> run_self_checks()
     };
     Check const checks[] = {{"random_numbers", "cpu", check_philox},
                             {"linear", "cpu", check_linear},
-                            {"sha256", "host", check_sha256}};
+                            {"sha256", "host", check_sha256},
+                            {"store", "host", check_store}};
     std::vector<SelfCheck> results;
     for (Check const& check : checks) {
         SelfCheck result{check.name, check.backend, true, {}};

@@ -5,6 +5,7 @@
 namespace calofuse::commands {
 void register_all(CommandLine& line)
 {
+    add_verify(line, verify);
     add_doctor(line, doctor);
     add_simulate(line, simulate);
     add_config(line, config_dump);
