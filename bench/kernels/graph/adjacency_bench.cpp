@@ -35,8 +35,8 @@ void adjacency_forward_cpu(benchmark::State& state)
                                 .bias = bias.ref(),
                                 .activation = NodeActivation::relu,
                                 .y = y.ref({events, kNodes, kFeatures})});
-    state.SetItemsProcessed(state.iterations() * events);
-    state.SetBytesProcessed(state.iterations() * 3 * size * 4);
+    report_events(state, static_cast<double>(events));
+    report_bytes(state, 3 * 4.0 * static_cast<double>(size));
 }
 
 void adjacency_backward_cpu(benchmark::State& state)
@@ -56,8 +56,8 @@ void adjacency_backward_cpu(benchmark::State& state)
                                  .du = du.ref({events, kNodes, kFeatures}),
                                  .dr = dr.ref({events, kNodes, kFeatures}),
                                  .dbias = dbias.ref()});
-    state.SetItemsProcessed(state.iterations() * events);
-    state.SetBytesProcessed(state.iterations() * 6 * size * 4);
+    report_events(state, static_cast<double>(events));
+    report_bytes(state, 6 * 4.0 * static_cast<double>(size));
 }
 BENCHMARK(adjacency_forward_cpu)->Arg(1024)->Arg(16384);
 BENCHMARK(adjacency_backward_cpu)->Arg(1024)->Arg(16384);

@@ -22,8 +22,8 @@ void readout_forward_cpu(benchmark::State& state)
         readout_forward(ctx, {.x = x.ref({events, kNodes, kFeatures}),
                               .kind = ReadoutKind::mean,
                               .y = y.ref({events, kWidth})});
-    state.SetItemsProcessed(state.iterations() * events);
-    state.SetBytesProcessed(state.iterations() * events * (kNodes + 1) * kFeatures * 4);
+    report_events(state, static_cast<double>(events));
+    report_bytes(state, 4.0 * static_cast<double>(events * (kNodes + 1) * kFeatures));
 }
 
 void readout_backward_cpu(benchmark::State& state)
@@ -36,8 +36,8 @@ void readout_backward_cpu(benchmark::State& state)
         readout_backward(ctx, {.kind = ReadoutKind::mean,
                                .dy = dy.ref({events, kWidth}),
                                .dx = dx.ref({events, kNodes, kFeatures})});
-    state.SetItemsProcessed(state.iterations() * events);
-    state.SetBytesProcessed(state.iterations() * events * (2 * kNodes + 1) * kFeatures * 4);
+    report_events(state, static_cast<double>(events));
+    report_bytes(state, 4.0 * static_cast<double>(events * (2 * kNodes + 1) * kFeatures));
 }
 BENCHMARK(readout_forward_cpu)->Arg(1024)->Arg(16384);
 BENCHMARK(readout_backward_cpu)->Arg(1024)->Arg(16384);

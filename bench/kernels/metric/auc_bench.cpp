@@ -5,6 +5,7 @@
 
 #include "bench/support/bench.hpp"
 #include "kernels/metric/auc.hpp"
+#include "runtime/random.hpp"
 
 namespace calofuse::bench {
 namespace {
@@ -20,7 +21,7 @@ void auc_cpu(benchmark::State& state)
     Buffer<double> const area(ctx, 1);
     for (auto _ : state)
         auc(ctx, {.score = score.ref(), .label = label.ref(), .auc = area.ref()});
-    state.SetItemsProcessed(state.iterations() * events);
+    report_events(state, static_cast<double>(events));
 }
 BENCHMARK(auc_cpu)->Arg(100'000)->Arg(2'000'000)->Unit(benchmark::kMillisecond);
 }  // namespace
