@@ -44,9 +44,9 @@ std::string ChargeScale::colour(double charge) const
     return colour_at(std::log(charge / low) / std::log(high / low));
 }
 
-ChargeScale charge_scale(std::span<double const> charges)
+ChargeScale charge_scale(std::span<double const> charges, double low)
 {
-    ChargeScale scale;
+    ChargeScale scale{.low = low};
     double const largest = charges.empty() ? 0 : *std::max_element(charges.begin(), charges.end());
     scale.high = 100;
     for (double decade = 100; scale.high < largest && decade < 1e6; decade *= 10)
@@ -109,7 +109,8 @@ Svg draw_cell_images(std::string const& title,
                      std::span<CellImage const> images,
                      ChannelMap const& map,
                      int columns,
-                     double side)
+                     double side,
+                     double low)
 {
     CALOFUSE_CHECK(columns > 0, columns << " columns");
     std::vector<double> all;
@@ -118,7 +119,7 @@ Svg draw_cell_images(std::string const& title,
         all.insert(all.end(), image.charges.begin(), image.charges.end());
         lines = std::max(lines, image.captions.size());
     }
-    ChargeScale const scale = charge_scale(all);
+    ChargeScale const scale = charge_scale(all, low);
     int const count = static_cast<int>(images.size());
     int const rows = std::max(1, (count + columns - 1) / columns);
     int const used = std::clamp(count, 1, columns);

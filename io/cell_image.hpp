@@ -15,16 +15,19 @@ namespace calofuse {
 /// "#rrggbb". Linear between ten anchors of the viridis map.
 std::string colour_at(double fraction);
 
+/// Two times the noise of a cell; single events show nothing below it.
+inline constexpr double kLowestCharge = 10;
+
 /// Charge in ADC counts to colour: low (and what lies just below it) dark, high and above yellow.
 struct ChargeScale {
-    double low = 10, high = 10000;
+    double low = kLowestCharge, high = 10000;
 
     /// Empty below `low`: such a cell is drawn as empty.
     std::string colour(double charge) const;
 };
 
-/// From 10 counts (two times the noise) to the largest charge, rounded up to 1, 2 or 5 times 10^n.
-ChargeScale charge_scale(std::span<double const> charges);
+/// From `low` to the largest charge, rounded up to 1, 2 or 5 times 10^n.
+ChargeScale charge_scale(std::span<double const> charges, double low = kLowestCharge);
 
 /// One picture: charges (249) in cell order, lines of text above.
 struct CellImage {
@@ -43,10 +46,11 @@ void draw_cells(Svg& svg,
 /// Upright bar with ticks and its label to the right of it (about 60 pixels wide in all).
 void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale);
 
-/// Images side by side, `columns` in a row, with one common scale and one bar.
+/// Images side by side, `columns` in a row, with one common scale from `low` on, and one bar.
 Svg draw_cell_images(std::string const& title,
                      std::span<CellImage const> images,
                      ChannelMap const& map,
                      int columns,
-                     double side);
+                     double side,
+                     double low = kLowestCharge);
 }  // namespace calofuse

@@ -265,9 +265,6 @@ void Plot::draw_guides(Svg& svg, Frame const& f) const
         if (g.vertical) {
             double const x = along * f.width;
             svg.line({x, 0}, {x, f.height}, "gd");
-            bool const left = x + text_width(g.note, 11) + 8 > f.width;
-            svg.text({left ? x - 5 : x + 5, f.height - 7}, g.note, "nt",
-                     left ? Anchor::end : Anchor::start);
         } else {
             double const y = (1 - along) * f.height;
             svg.line({0, y}, {f.width, y}, "gd");
@@ -288,16 +285,18 @@ void Plot::draw_legend(Svg& svg, Frame const& f) const
     if (entries.empty()) return;
     double const height = 18.0 * static_cast<double>(entries.size()) + 8;
     double const pad = 8;
-    // The corner whose box holds the fewest drawn points, taken every 2 pixels along each series.
-    std::array<Point, 4> const corners = {
-        Point{f.width - width - pad, pad}, Point{pad, pad},
-        Point{f.width - width - pad, f.height - height - pad - 12},
-        Point{pad, f.height - height - pad - 12}};
-    std::array<int, 4> hidden{};
+    // Corners, then middles of the sides: the place whose box holds the fewest drawn points, taken
+    // every 2 pixels along each series.
+    double const right = f.width - width - pad, bottom = f.height - height - pad - 12;
+    double const centre = (f.width - width) / 2, middle = (f.height - height) / 2;
+    std::array<Point, 8> const places = {
+        Point{right, pad},    Point{pad, pad},    Point{right, bottom}, Point{pad, bottom},
+        Point{right, middle}, Point{pad, middle}, Point{centre, pad},   Point{centre, bottom}};
+    std::array<int, 8> hidden{};
     auto const count = [&](Point p) {
-        for (std::size_t c = 0; c < 4; ++c)
-            if (p.x > corners[c].x - 6 && p.x < corners[c].x + width + 6 && p.y > corners[c].y - 6
-                && p.y < corners[c].y + height + 6)
+        for (std::size_t c = 0; c < places.size(); ++c)
+            if (p.x > places[c].x - 6 && p.x < places[c].x + width + 6 && p.y > places[c].y - 6
+                && p.y < places[c].y + height + 6)
                 ++hidden[c];
     };
     for (Series const& s : series_)
@@ -312,7 +311,7 @@ void Plot::draw_legend(Svg& svg, Frame const& f) const
                     count({a.x + (b.x - a.x) * k / parts, a.y + (b.y - a.y) * k / parts});
             }
     auto const best = std::min_element(hidden.begin(), hidden.end()) - hidden.begin();
-    Point const at = corners[static_cast<std::size_t>(best)];
+    Point const at = places[static_cast<std::size_t>(best)];
     svg.rect(at, width, height, "key");
     for (std::size_t i = 0; i < entries.size(); ++i) {
         double const y = at.y + 13 + 18.0 * static_cast<double>(i);
@@ -331,6 +330,15 @@ Svg Plot::draw() const
     Frame const f = frame();
     Svg svg(width_, height_, title_);
     draw_axes(svg, f);
+    for (Guide const& g : guides_) {
+        // Above the frame, where no curve can be, right of the title.
+        double const along = g.vertical && f.x.shows(g.at) ? f.x.along(g.at) : -1;
+        double const half = text_width(g.note, 11) / 2;
+        double const lowest = text_width(title_, 13.5) + 12 + half;
+        if (along >= 0 && along <= 1)
+            svg.text({f.left + std::max(std::min(along * f.width, f.width - half), lowest), 24},
+                     g.note, "nt", Anchor::middle);
+    }
     svg.begin_clip({f.left, f.top}, f.width, f.height);
     for (Series const& s : series_)
         if (s.kind == Kind::band) draw_series(svg, f, s);

@@ -1,6 +1,6 @@
 /// \file io/plot.hpp
 /// One plot with axes: lines, step histograms, bands, markers with error bars, guide lines, and a
-/// legend in the corner where it hides least. Values that are not finite leave a gap.
+/// legend where it hides least. Values that are not finite leave a gap.
 #pragma once
 
 #include <optional>

@@ -6,6 +6,8 @@ namespace calofuse::commands {
 void register_all(CommandLine& line)
 {
     add_verify(line, verify);
+    add_report(line, report);
+    add_display(line, display);
     add_doctor(line, doctor);
     add_simulate(line, simulate);
     add_config(line, config_dump);
