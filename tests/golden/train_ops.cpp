@@ -1,12 +1,35 @@
 #include "kernels/loss/bce.hpp"
+#include "kernels/loss/bce_probability.hpp"
 #include "kernels/optim/adam.hpp"
 #include "kernels/optim/sgd.hpp"
 #include "tests/golden/golden_ops.hpp"
 
 namespace calofuse::test {
+namespace {
+void golden_bce_probability(GoldenRun const& run)
+{
+    std::int64_t const count = num_elements(run.golden.shape("in.p"));
+    auto const p = run.tensor("in.p", {count});
+    auto const target = run.tensor("in.target", {count});
+    auto const dloss = run.tensor("grad_out.y");
+    auto const loss = run.zeros({1});
+    auto const dp = run.zeros({count});
+    auto const clip = run.attr("clip").get<double>();
+    bce_probability_forward(
+        run.ctx, {.p = p.ref(), .target = target.ref(), .clip = clip, .loss = loss.ref()});
+    bce_probability_backward(
+        run.ctx,
+        {.p = p.ref(), .target = target.ref(), .clip = clip, .dloss = dloss.ref(), .dp = dp.ref()});
+    run.golden.compare("out.y", loss.fetch());
+    run.golden.compare("grad.in.p", dp.fetch());
+}
+}  // namespace
+
 void golden_loss(GoldenRun const& run)
 {
     auto const kind = run.attr("kind").get<std::string>();
+    if (kind == "bce_probability" && run.attr("reduction") == "mean")
+        return golden_bce_probability(run);
     if (kind != "bce_with_logits")
         GTEST_SKIP() << run.golden.name() << ": no operator for " << kind;
     auto const reduction_name = run.attr("reduction").get<std::string>();
