@@ -42,7 +42,7 @@ SimulateSummary run(Context const& ctx, SimulateOptions const& options)
     Progress progress("simulate");
     auto const start = std::chrono::steady_clock::now();
     return simulate_dataset(ctx, options, [&](std::int64_t done, std::int64_t total) {
-        throw_if_stopped("finished files were kept, the one at hand was not");
+        throw_if_stopped("finished files stay; run again with --overwrite");
         if (!progress.due()) return;
         double const rate = static_cast<double>(done) / std::max(seconds_since(start), 1e-9);
         progress.update(static_cast<double>(done) / static_cast<double>(total),
