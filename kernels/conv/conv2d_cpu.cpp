@@ -9,9 +9,8 @@ constexpr std::int64_t kLanes = 64;         // output channels of one accumulato
 constexpr std::int64_t kRowsOfInput = 8;    // input channels of one weight-gradient item
 constexpr std::int64_t kEventsAtOnce = 16;  // whose terms are summed before they join the total
 
-/// sum[o] += sum over i of in[i] * weight[i * pitch + o], o < lanes. kFull: lanes = kLanes is a
-/// constant,
-/// so that the sums stay in registers.
+/// sum[o] += sum over i of in[i] * weight[i * pitch + o], o < lanes. kFull: lanes is the
+/// constant kLanes, so that the sums stay in registers.
 template <bool kFull>
 void add_product(float const* in,
                  std::int64_t inputs,

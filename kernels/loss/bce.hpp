@@ -5,11 +5,10 @@
 /// Mean divides by the number of events, not by the sum of the weights (keras and torch alike).
 #pragma once
 
+#include "kernels/common/reduction.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {
-enum class Reduction : std::uint8_t { mean, sum, none };
-
 struct BceArgs {
     TensorRef logits;          ///< (B) or (B, 1) f32
     TensorRef target;          ///< B elements, f32, in [0, 1]

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/common/ordered_sum.hpp"
 #include "kernels/loss/bce.hpp"
 #include "runtime/parallel.hpp"
 
@@ -68,18 +69,8 @@ void bce_forward(Context& ctx, BceArgs const& args)
             });
         return;
     }
-    std::int64_t const chunks = (valid + kChunk - 1) / kChunk;
-    auto const partial = ctx.scratch<double>(chunks);
-    parallel_chunks(ctx, valid, kChunk,
-                    [&](std::int64_t begin, std::int64_t end, std::int64_t chunk) {
-                        double sum = 0;
-                        for (std::int64_t i = begin; i < end; ++i)
-                            sum += loss_of(event_at(args, i));
-                        partial.data()[chunk] = sum;
-                    });
-    double sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-        sum += partial.data()[chunk];
+    double const sum =
+        ordered_sum(ctx, valid, [&](std::int64_t i) { return loss_of(event_at(args, i)); });
     loss[0] = static_cast<float>(sum / divisor(args));
 }
 

@@ -1,0 +1,45 @@
+/// \file kernels/loss/cross_entropy.hpp
+/// Softmax cross-entropy of classes 0 .. C - 1, with p = softmax(z) and target class t of event n:
+///   l[n] = -w[n] sum_c a[c] log p[c],  a[c] = v[c] q[c]
+/// q is the smoothed target (s = label_smoothing), v the class weight. Mean divides by the sum of
+/// v[t] over the events (torch), which is the number of events where there are no class weights.
+#pragma once
+
+#include "kernels/common/reduction.hpp"
+#include "runtime/context.hpp"
+
+namespace calofuse {
+enum class Smoothing : std::uint8_t {
+    uniform,  ///< q = (1 - s) [c = t] + s / C  (keras, torch)
+    others    ///< q = 1 - s for c = t, s / (C - 1) for the others  (DGCNN)
+};
+
+struct CrossEntropyArgs {
+    TensorRef logits;             ///< (N, C) f32
+    TensorRef target;             ///< (N) i32, in 0 .. C - 1
+    TensorRef weight = {};        ///< (N) f32; empty: 1
+    TensorRef class_weight = {};  ///< (C) f32; empty: 1
+    Reduction reduction = Reduction::mean;
+    float label_smoothing = 0;
+    Smoothing smoothing = Smoothing::uniform;
+    TensorRef loss;  ///< (1) f32; reduction none: (N)
+};
+
+/// dlogits += dloss w (p sum_c a[c] - a)  (mean: divided as the loss)
+struct CrossEntropyGradArgs {
+    TensorRef logits, target;                  ///< of forward
+    TensorRef weight = {}, class_weight = {};  ///< of forward
+    Reduction reduction = Reduction::mean;
+    float label_smoothing = 0;
+    Smoothing smoothing = Smoothing::uniform;
+    TensorRef dloss = {};  ///< as loss of forward; empty: 1
+    TensorRef dlogits;     ///< (N, C) f32, added to
+};
+
+void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args);
+void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args);
+namespace cpu {
+void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args);
+void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args);
+}  // namespace cpu
+}  // namespace calofuse

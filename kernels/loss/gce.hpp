@@ -1,0 +1,37 @@
+/// \file kernels/loss/gce.hpp
+/// Generalised cross-entropy (Zhang and Sabuncu, 2018), which bears wrong labels: q -> 0 is the
+/// cross-entropy, q = 1 the mean absolute error. p = probability of the target class:
+///   l[n] = w[n] (1 - p^q) / q;   C classes: softmax(z)[t];   one logit: sigmoid(z) or sigmoid(-z)
+/// Mean divides by the number of events.
+#pragma once
+
+#include "kernels/common/reduction.hpp"
+#include "runtime/context.hpp"
+
+namespace calofuse {
+struct GceArgs {
+    TensorRef logits;       ///< (N, C) f32; C = 1: binary
+    TensorRef target;       ///< (N) i32, in 0 .. C - 1; binary: 0 or 1
+    TensorRef weight = {};  ///< (N) f32; empty: 1
+    Reduction reduction = Reduction::mean;
+    float q = 0.7F;  ///< in (0, 1]
+    TensorRef loss;  ///< (1) f32; reduction none: (N)
+};
+
+/// dlogits[n, c] += dloss w p^q (p_c - [c = t])
+struct GceGradArgs {
+    TensorRef logits, target;  ///< of forward
+    TensorRef weight = {};     ///< of forward
+    Reduction reduction = Reduction::mean;
+    float q = 0.7F;
+    TensorRef dloss = {};  ///< as loss of forward; empty: 1
+    TensorRef dlogits;     ///< (N, C) f32, added to
+};
+
+void gce_forward(Context& ctx, GceArgs const& args);
+void gce_backward(Context& ctx, GceGradArgs const& args);
+namespace cpu {
+void gce_forward(Context& ctx, GceArgs const& args);
+void gce_backward(Context& ctx, GceGradArgs const& args);
+}  // namespace cpu
+}  // namespace calofuse
