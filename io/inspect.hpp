@@ -23,7 +23,8 @@ struct InspectGroup {
 };
 
 struct Inspection {
-    std::string kind;  ///< "npy" | "store" | "channel map" | "safetensors" | "manifest"
+    std::string
+        kind;  ///< "npy" | "store" | "channel map" | "pedestals" | "safetensors" | "manifest"
     std::string path;
     std::string sha256;
     std::int64_t bytes = 0;

@@ -19,16 +19,16 @@ struct ConvertProgress {
 };
 
 struct ConvertOptions {
-    std::vector<std::string> inputs;  ///< files and folders
-    std::string out;                  ///< FILE.h5
-    bool unknown = false;             ///< no labels: every event is Label::unknown
-    std::string map;                  ///< CSV, or empty: the real prototype's
-    std::string pedestals;            ///< CSV, or empty: none
+    std::vector<std::string> inputs = {};  ///< files and folders
+    std::string out = {};                  ///< FILE.h5
+    bool unknown = false;                  ///< no labels: every event is Label::unknown
+    std::string map = {};                  ///< CSV, or empty: the real prototype's
+    std::string pedestals = {};            ///< CSV, or empty: none
     std::array<int, 4> board_order = {0, 1, 2, 3};
-    NpyEventOptions npy;
-    StoreWriteOptions store;
+    NpyEventOptions npy = {};
+    StoreWriteOptions store = {};
     /// Called about ten times a second. May throw to stop; nothing is left behind then.
-    std::function<void(ConvertProgress const&)> progress;
+    std::function<void(ConvertProgress const&)> progress = {};
 };
 
 struct ConvertReport {

@@ -29,8 +29,8 @@ struct StoreWriteOptions {
 
 /// Some events of one file, to be appended.
 struct EventBlock {
-    std::span<std::uint16_t const> adc;          ///< (n, 256)
-    std::span<std::uint32_t const> event_index;  ///< (n)
+    std::span<std::uint16_t const> adc = {};          ///< (n, 256)
+    std::span<std::uint32_t const> event_index = {};  ///< (n)
     std::uint16_t file_id = 0;
     Label label = Label::unknown;
     float energy_gev = 0;
