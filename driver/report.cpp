@@ -204,6 +204,10 @@ void add_mistakes(ReportPage& page,
                   EventSet const& events,
                   std::span<float const> pedestals)
 {
+    page.section(
+        "mistakes", "Most confident mistakes",
+        "The test events with the most wrong scores: first labelled electrons that look like "
+        "hadrons, then labelled hadrons that look like electrons, the worst first.");
     std::vector<CellImage> images;
     for (Label const label : {Label::electron, Label::hadron})
         for (Prediction const& p :
@@ -218,9 +222,7 @@ void add_mistakes(ReportPage& page,
     }
     page.figure(
         draw_cell_images("Most confident mistakes", images, events.map, kMistakesPerClass, 240),
-        {"The test events with the most wrong scores: labelled electrons that look like "
-         "hadrons, then labelled hadrons that look like electrons, the worst first. Cells "
-         "are drawn in their true size; grey cells are below 10 ADC.",
+        {"Cells are drawn in their true size; grey ones are below 10 ADC.",
          "mistakes that any eye would get right: a broken channel, a wrong map, a wrong label "
          "of a whole file. Narrow showers labelled hadron are most often electrons in the "
          "hadron beam, and early showering pions."},
@@ -299,20 +301,24 @@ void add_run(ReportPage& page, ReportData const& data)
         timing.rows.push_back({name, fmt::format("{:.2f}", seconds),
                                total > 0 ? fmt::format("{:.1f} %", 100 * seconds / total) : "–"});
     timing.rows.push_back({"sum", fmt::format("{:.2f}", total), ""});
-    page.table(timing, {"Wall-clock time by stage.",
-                        "a stage other than the training steps that takes most of it."});
-    if (!data.curve("train", "events_per_s").empty())
-        page.figure(speed_plot(data), {"Events trained per second of wall clock.",
-                                       "a slow decline: another job on the machine, or memory that "
-                                       "runs out."});
     auto const list = [](std::string const& title, NamedValues const& values) {
         Table table{title, {"name", "value"}, {}, 2};
         for (auto const& [name, value] : values)
             table.rows.push_back({name, value});
         return table;
     };
+    page.begin_stack();
+    page.table(timing, {"Wall-clock time by stage.",
+                        "a stage other than the training steps that takes most of it."});
+    page.table(list("Environment", data.environment));
+    page.end_stack();
+    page.begin_stack();
+    if (!data.curve("train", "events_per_s").empty())
+        page.figure(speed_plot(data), {"Events trained per second of wall clock.",
+                                       "a slow decline: another job on the machine, or memory that "
+                                       "runs out."});
     page.table(list("Settings (config.toml)", data.settings));
-    page.table(list("Environment", data.environment), {}, Width::full);
+    page.end_stack();
 }
 }  // namespace
 

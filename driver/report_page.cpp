@@ -60,7 +60,7 @@ void ReportPage::figure(Svg const& svg, Caption const& caption, Width width)
                          caption_html(caption));
 }
 
-void ReportPage::table(Table const& table, Caption const& caption, Width width)
+void ReportPage::table(Table const& table, Caption const& caption)
 {
     auto const row = [&](std::vector<std::string> const& cells, char const* tag) {
         std::string out = "<tr>";
@@ -70,9 +70,9 @@ void ReportPage::table(Table const& table, Caption const& caption, Width width)
         return out + "</tr>\n";
     };
     body_ += fmt::format(
-        "<div class=\"box{}\">\n<h3>{}</h3>\n<div class=\"wrap\"><table>\n<thead>{}"
+        "<div class=\"box\">\n<h3>{}</h3>\n<div class=\"wrap\"><table>\n<thead>{}"
         "</thead>\n<tbody>\n",
-        width == Width::full ? " full" : "", xml_escaped(table.title), row(table.header, "th"));
+        xml_escaped(table.title), row(table.header, "th"));
     for (auto const& cells : table.rows)
         body_ += row(cells, "td");
     body_ += "</tbody>\n</table></div>\n";

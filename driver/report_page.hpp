@@ -38,7 +38,7 @@ class ReportPage {
     /// Ends the one before. `id` is what the bar at the top links to.
     void section(std::string_view id, std::string_view title, std::string_view intro);
     void figure(Svg const& svg, Caption const& caption, Width width = Width::half);
-    void table(Table const& table, Caption const& caption = {}, Width width = Width::half);
+    void table(Table const& table, Caption const& caption = {});
     /// 2 x 2 table of counts and shares of each row, tinted by the share. Rows and columns: hadron,
     /// electron.
     struct ConfusionCell {

@@ -21,7 +21,7 @@ h2{font-size:1.25rem;margin:0 0 .2rem}
 section>p{margin:.1rem 0 .7rem;color:var(--soft);max-width:110ch}
 .grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:1rem;align-items:start}
 .full{grid-column:1/-1}
-.stack{display:grid;gap:1rem;min-width:0}
+.stack{display:grid;gap:1rem;min-width:0;align-content:start}
 figure,.box{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.8rem .9rem .7rem;min-width:0}
 figure svg{display:block;width:100%;height:auto}
 figure.full svg{max-width:1100px;margin:0 auto}

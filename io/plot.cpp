@@ -41,7 +41,7 @@ Range range_of(Axis const& axis, std::vector<double> const& values)
         }
     bool const log = axis.scale == Scale::log;
     if (!(low <= high)) low = high = log ? 1 : 0.5;
-    double const air = log ? 0 : 0.06 * (high - low);
+    double const air = log ? 0 : 0.06 * (axis.max.value_or(high) - axis.min.value_or(low));
     r.min = axis.min.value_or(log ? low / 1.3 : low - air);
     r.max = axis.max.value_or(log ? high * 1.5 : high + air);
     if (!(r.min < r.max)) {
