@@ -42,9 +42,10 @@ table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:
 th{font-weight:600;text-align:right;border-bottom:1.5px solid var(--rule);padding:.25rem .55rem;vertical-align:bottom}
 td{text-align:right;border-bottom:1px solid var(--rule);padding:.22rem .55rem;vertical-align:top}
 tr:last-child td{border-bottom:none}
-th.w,td.w{text-align:left;overflow-wrap:anywhere}
+td{white-space:nowrap}
+th.w,td.w{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:5em}
 .cm{table-layout:fixed}
-.cm td{border:2px solid var(--card);border-radius:6px;text-align:center;padding:.6rem .4rem;vertical-align:middle}
+.cm td{white-space:normal;border:2px solid var(--card);border-radius:6px;text-align:center;padding:.6rem .4rem;vertical-align:middle}
 .cm th{border:none;text-align:center;vertical-align:middle;padding:.25rem .3rem}
 .cm .n{display:block;font-size:1.15rem;font-weight:600}
 .cm .p{display:block;font-size:.85rem}
