@@ -277,6 +277,8 @@ void add_data(ReportPage& page, ReportData const& data)
         counts.rows.push_back(
             {"in no part (no label, or fraction < 1)", with_spaces(data.num_events - parts)});
     counts.rows.push_back({"empty triggers (kept)", with_spaces(data.empty_triggers)});
+    counts.rows.push_back(
+        {"with a value clipped into the range (kept)", with_spaces(data.clipped)});
     for (auto const& [reason, count] : data.dropped)
         counts.rows.push_back({"dropped: " + reason, with_spaces(count)});
     if (data.dropped.empty()) counts.rows.push_back({"dropped", "0"});

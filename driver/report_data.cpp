@@ -158,6 +158,7 @@ void read_data(ReportData& out, std::string const& where, Json const& json)
     out.store_sha256 = r.text("sha256");
     out.num_events = r.count("events");
     out.empty_triggers = r.count("empty_triggers");
+    out.clipped = r.has("clipped") ? r.count("clipped") : 0;
     Reader const split = r.object("split");
     out.split = {split.count("train"), split.count("valid"), split.count("test")};
     Reader const dropped = r.object("dropped");

@@ -60,6 +60,7 @@ struct ReportData {
     std::array<std::int64_t, 3> split = {};  ///< train, valid, test
     NamedCounts dropped;                     ///< by reason
     std::int64_t empty_triggers = 0;
+    std::int64_t clipped = 0;  ///< events with a value moved into the range
     // env.json and config.toml, flattened: {"versions.hdf5", "1.10.8"}, {"train.epochs", "10"}
     NamedValues environment, settings;
     std::vector<Metric> metrics;  ///< in order of first appearance

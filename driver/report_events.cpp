@@ -19,7 +19,9 @@ ReportEvents read_report_events(ReportData const& data)
         out.why_not = left_out(e.what());
         return out;
     }
-    if (!out.events->sha256.empty() && out.events->sha256 != data.store_sha256) {
+    // A store without its manifest has no digest: then there is nothing to compare.
+    bool const known = !out.events->sha256.empty() && !data.store_sha256.empty();
+    if (known && out.events->sha256 != data.store_sha256) {
         out.why_not =
             left_out(fmt::format("{} is not the store that the run was trained on (its "
                                  "digest differs).",

@@ -27,7 +27,8 @@ std::vector<std::optional<float>> scores_for(EventSet const& events,
     std::vector<std::optional<float>> out(rows.size());
     if (run_dir.empty()) return out;
     ReportData const run = read_run(run_dir);
-    if (!events.sha256.empty() && events.sha256 != run.store_sha256) {
+    bool const known = !events.sha256.empty() && !run.store_sha256.empty();
+    if (known && events.sha256 != run.store_sha256) {
         log::warning("{} was trained on another store: scores are left out",
                      calofuse::quoted(run_dir));
         return out;
