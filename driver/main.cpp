@@ -29,7 +29,7 @@ void flush_results()
     errno = 0;
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
         throw Error(
-            Exit::io, "CF-IO-11",
+            Exit::io, "CF-IO-12",
             std::string("cannot write the result: ") + std::strerror(errno != 0 ? errno : EIO),
             "check where standard output goes");
 }

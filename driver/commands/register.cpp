@@ -5,6 +5,8 @@
 namespace calofuse::commands {
 void register_all(CommandLine& line)
 {
+    add_convert(line, convert);
+    add_inspect(line, inspect);
     add_verify(line, verify);
     add_report(line, report);
     add_display(line, display);

@@ -108,7 +108,7 @@ int verify(Session const& session, VerifyArgs const& args)
                 if (!session.global.json) print_text(files.back());
             }
             if (!listed)
-                throw Error(Exit::data, "CF-SHA-05",
+                throw Error(Exit::data, "CF-SHA-06",
                             fmt::format("{} does not list {}", calofuse::quoted(job.manifest),
                                         calofuse::quoted(job.only)),
                             "the two files do not belong together");

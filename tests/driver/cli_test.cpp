@@ -205,7 +205,7 @@ TEST(Cli, results_that_cannot_be_written_are_exit_74)
 {
     Outcome const full = run({"config", "dump"}, {.stdout_path = "/dev/full"});
     EXPECT_EQ(full.exit, 74) << full.err;
-    EXPECT_NE(full.err.find("error[CF-IO-11]"), full.err.npos) << full.err;
+    EXPECT_NE(full.err.find("error[CF-IO-12]"), full.err.npos) << full.err;
     Outcome const closed = run({"config", "dump"}, {.close_stdout = true});
     EXPECT_EQ(closed.exit, 74) << closed.err;
 }
