@@ -7,6 +7,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "driver/commands/register.hpp"
@@ -21,6 +22,19 @@ int fail(Error const& e)
 {
     calofuse::log::error(e);
     return static_cast<int>(e.exit());
+}
+
+Exit exit_of(std::error_code const& code)
+{
+    auto const is = [&](std::errc what) {
+        return code == what;
+    };
+    if (is(std::errc::permission_denied) || is(std::errc::operation_not_permitted))
+        return Exit::permission;
+    if (is(std::errc::no_such_file_or_directory)) return Exit::no_input;
+    if (is(std::errc::no_space_on_device) || is(std::errc::io_error)) return Exit::io;
+    if (is(std::errc::read_only_file_system)) return Exit::cannot_create;
+    return Exit::os;
 }
 
 /// A result that could not be written is a failure, even if everything before went well.
@@ -49,6 +63,9 @@ int main(int argc, char** argv)
     } catch (std::bad_alloc const&) {
         return fail(Error(Exit::os, "CF-OS-01", "out of memory",
                           "use a smaller --batch-size or a machine with more memory"));
+    } catch (std::system_error const& e) {  // of the standard library: threads, folders
+        return fail(Error(exit_of(e.code()), "CF-OS-02", calofuse::quoted(e.what(), 300),
+                          "free what the operating system says is short, and run it again"));
     } catch (std::exception const& e) {
         return fail(Error(Exit::internal, "CF-INT-02", calofuse::quoted(e.what()),
                           "this is a bug of CaloFuse; please report it"));
