@@ -1,5 +1,6 @@
 #include "runtime/isa.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <string_view>
 
@@ -7,10 +8,11 @@
 
 namespace calofuse {
 namespace {
+std::atomic<int> forced{-1};  ///< -1: nothing
+
 Isa choose()
 {
-    bool const wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-                      && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    bool const wide = cpu_has(Isa::avx512);
     char const* const wish = std::getenv("CALOFUSE_ISA");
     if (wish == nullptr) return wide ? Isa::avx512 : Isa::avx2;
     std::string_view const name = wish;
@@ -22,9 +24,28 @@ Isa choose()
 }
 }  // namespace
 
+bool cpu_has(Isa isa)
+{
+    return isa == Isa::avx2
+           || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+               && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"));
+}
+
 Isa cpu_isa()
 {
     static Isa const isa = choose();
-    return isa;
+    int const now = forced.load(std::memory_order_relaxed);
+    return now < 0 ? isa : static_cast<Isa>(now);
+}
+
+ForcedIsa::ForcedIsa(Isa isa) : previous_(forced.load())
+{
+    CALOFUSE_CHECK(cpu_has(isa), "this processor has no " << name_of(isa));
+    forced.store(static_cast<int>(isa));
+}
+
+ForcedIsa::~ForcedIsa()
+{
+    forced.store(previous_);
 }
 }  // namespace calofuse

@@ -43,6 +43,7 @@ void check(TensorRef const& x,
     std::int64_t const batch = cells.shape[0];
     std::int64_t const sets = w1.shape[0];
     std::int64_t const channels = w1.shape[2];
+    CALOFUSE_CHECK(channels <= 256, channels << " channels (at most 256)");
     CALOFUSE_CHECK(batch >= 1, "x is " << x.describe() << ": batch statistics need an event");
     check_shape(x, DType::f32, {batch, kNumCells}, "x");
     check_weights(weights, sets, channels);

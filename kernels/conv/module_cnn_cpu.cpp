@@ -1,312 +1,391 @@
 #include <cmath>
-#include <vector>
 
 #include "kernels/common/dropout_mask.hpp"
 #include "kernels/conv/module_cnn.hpp"
+#include "kernels/conv/module_cnn_tile.hpp"
 
 namespace calofuse::cpu {
 namespace {
-using Values = std::vector<double>;
+constexpr std::int64_t kEventsPerItem = 64;  // of the passes over pooled cells
 
-struct Net {
-    std::int64_t batch, channels, sets;
-    ModuleCnnOptions options;
-    Values x, w1, b1, gamma1, beta1, w2, b2, gamma2, beta2;  // as in ModuleCnnWeights
-    Values mean1, var1, mean2, var2;
-    Values z1, a1, z2, a2;             // (B, 249, C)
-    Values y, keep;                    // (B, 41 C)
-    std::vector<std::int64_t> winner;  // (B, 41 C) flat index in a2
-};
-
-template <class F>
-void each_cell(F&& f)
+/// Batch statistics of the first norm: mean = b + w . m, var = w^T cov w.
+void first_statistics(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, Workspace& work)
 {
-    for (int m = 0; m < kNumModules; ++m)
-        for (int r = 0; r < module_side(m); ++r)
-            for (int c = 0; c < module_side(m); ++c)
-                f(m, r, c, module_begin(m) + r * module_side(m) + c);
-}
-
-template <class F>
-void each_tap(int m, int r, int c, F&& f)
-{
-    int const n = module_side(m);
-    for (int t = 0; t < 9; ++t) {
-        int const rr = r + t / 3 - 1;
-        int const cc = c + t % 3 - 1;
-        if (rr >= 0 && rr < n && cc >= 0 && cc < n) f(t, module_begin(m) + rr * n + cc);
+    auto const sums = ctx.scratch<double>(plan.items() * kNumMoments);
+    ctx.fill_zero(sums.data(), static_cast<std::size_t>(sums.size()) * sizeof(double));
+    parallel_for(ctx, plan.items(), [&](std::int64_t item) {
+        work.each_tile(item, [&](ModuleTile const& tile, std::int64_t) {
+            kernels().fill_columns(tile);
+            kernels().add_moments(tile, sums.data() + item * kNumMoments);
+        });
+    });
+    auto const w1 = args.weights.w1.view<float const, 3>();
+    auto const b1 = args.weights.b1.view<float const, 2>();
+    auto const mean1 = args.stats.mean1.view<float, 2>();
+    auto const var1 = args.stats.var1.view<float, 2>();
+    for (std::int64_t s = 0; s < plan.sets; ++s) {
+        InputMoments const in = input_moments(plan, sums.data(), s);
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            double mean = b1(s, c);
+            double var = 0;
+            for (int t = 0; t < kTaps; ++t) {
+                mean += double{w1(s, t, c)} * in.mean[t];
+                for (int u = 0; u < kTaps; ++u)
+                    var += double{w1(s, t, c)} * w1(s, u, c) * in.covariance[t][u];
+            }
+            mean1(s, c) = static_cast<float>(mean);
+            var1(s, c) = static_cast<float>(std::max(var, 0.0));
+        }
     }
 }
 
-void statistics(Net const& net, Values const& z, Values& mean, Values& var)
+/// Both convolutions and the pooling; sums (items, 2, C') of z2 where batch statistics are wanted.
+void convolve(Context& ctx,
+              Plan const& plan,
+              ModuleCnnArgs const& args,
+              Workspace& work,
+              float* pooled,
+              double* sums)
 {
-    Values count(static_cast<std::size_t>(net.sets), 0.0);
-    mean.assign(static_cast<std::size_t>(net.sets * net.channels), 0.0);
-    var = mean;
-    each_cell([&](int m, int, int, int) {
-        count[net.options.set_of_module[m]] += static_cast<double>(net.batch);
-    });
-    for (int pass = 0; pass < 2; ++pass)
-        each_cell([&](int m, int, int, int cell) {
-            std::int64_t const s = net.options.set_of_module[m];
-            for (std::int64_t b = 0; b < net.batch; ++b)
-                for (std::int64_t c = 0; c < net.channels; ++c) {
-                    std::int64_t const at = s * net.channels + c;
-                    double const v = z[(b * kNumCells + cell) * net.channels + c];
-                    if (pass == 0) mean[at] += v / count[s];
-                    if (pass == 1) var[at] += (v - mean[at]) * (v - mean[at]) / count[s];
-                }
+    std::int64_t const w2_size = kTaps * plan.padded * plan.padded;
+    auto const w1 = ctx.scratch<float>(plan.sets * kColumnRows * plan.padded);
+    auto const w2 = ctx.scratch<float>(plan.sets * w2_size);
+    auto const sign = ctx.scratch<float>(plan.sets * plan.padded);
+    pack_w1(plan, args.weights, args.stats, w1.data());
+    pack_w2(ctx, plan, args.weights.w2, false, w2.data());
+    auto const gamma = args.weights.gamma2.view<float const, 2>();
+    for (std::int64_t i = 0; i < sign.size(); ++i) {
+        std::int64_t const c = i % plan.padded;
+        sign.data()[i] = c < plan.channels && gamma(i / plan.padded, c) < 0 ? -1.0F : 1.0F;
+    }
+    std::uint8_t* const choice =
+        args.saved.choice.empty() ? nullptr : args.saved.choice.flat<std::uint8_t>().data;
+    std::int64_t const stride = kNumPooledCells * plan.padded;
+    parallel_for(ctx, plan.items(), [&](std::int64_t item) {
+        int const module = plan.module_of_item(item);
+        std::int64_t const set = plan.set_of_module(module);
+        work.each_tile(item, [&](ModuleTile const& tile, std::int64_t first) {
+            std::int64_t const out = first * stride + module_pooled_begin(module) * plan.padded;
+            kernels().fill_columns(tile);
+            kernels().convolve1(tile, w1.data() + set * kColumnRows * plan.padded);
+            kernels().convolve2(tile, w2.data() + set * w2_size,
+                                sums == nullptr ? nullptr : sums + item * 2 * plan.padded);
+            kernels().pool(tile, sign.data() + set * plan.padded, stride, pooled + out,
+                           choice == nullptr ? nullptr : choice + out);
         });
-}
-
-void norm_relu(Net const& net,
-               Values const& z,
-               Values const& mean,
-               Values const& var,
-               Values const& gamma,
-               Values const& beta,
-               Values& a)
-{
-    a.resize(z.size());
-    each_cell([&](int m, int, int, int cell) {
-        for (std::int64_t b = 0; b < net.batch; ++b)
-            for (std::int64_t c = 0; c < net.channels; ++c) {
-                std::int64_t const at = net.options.set_of_module[m] * net.channels + c;
-                std::int64_t const i = (b * kNumCells + cell) * net.channels + c;
-                double const u =
-                    gamma[at] * (z[i] - mean[at]) / std::sqrt(var[at] + net.options.eps) + beta[at];
-                a[i] = u > 0 ? u : net.options.slope * u;
-            }
     });
 }
 
-void conv1(Net& net)
+/// Batch statistics of the second norm; z2 lacks its bias, which moves the mean only.
+void second_statistics(Plan const& plan, ModuleCnnArgs const& args, double const* item_sums)
 {
-    net.z1.assign(net.batch * kNumCells * net.channels, 0.0);
-    each_cell([&](int m, int r, int col, int cell) {
-        std::int64_t const s = net.options.set_of_module[m];
-        for (std::int64_t b = 0; b < net.batch; ++b)
-            for (std::int64_t c = 0; c < net.channels; ++c) {
-                double sum = net.b1[s * net.channels + c];
-                each_tap(m, r, col, [&](int t, int from) {
-                    sum += net.x[b * kNumCells + from] * net.w1[(s * 9 + t) * net.channels + c];
-                });
-                net.z1[(b * kNumCells + cell) * net.channels + c] = sum;
-            }
-    });
-}
-
-void conv2(Net& net)
-{
-    std::int64_t const n = net.channels;
-    net.z2.assign(net.batch * kNumCells * n, 0.0);
-    each_cell([&](int m, int r, int col, int cell) {
-        std::int64_t const s = net.options.set_of_module[m];
-        for (std::int64_t b = 0; b < net.batch; ++b) {
-            double* const out = &net.z2[(b * kNumCells + cell) * n];
-            for (std::int64_t c = 0; c < n; ++c)
-                out[c] = net.b2[s * n + c];
-            each_tap(m, r, col, [&](int t, int from) {
-                for (std::int64_t k = 0; k < n; ++k)
-                    for (std::int64_t c = 0; c < n; ++c)
-                        out[c] += net.a1[(b * kNumCells + from) * n + k]
-                                  * net.w2[((s * 9 + t) * n + k) * n + c];
+    auto const b2 = args.weights.b2.view<float const, 2>();
+    auto const mean2 = args.stats.mean2.view<float, 2>();
+    auto const var2 = args.stats.var2.view<float, 2>();
+    for (std::int64_t s = 0; s < plan.sets; ++s)
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            double sum = 0;
+            double squares = 0;
+            plan.each_item_of(s, [&](std::int64_t item) {
+                sum += item_sums[item * 2 * plan.padded + c];
+                squares += item_sums[(item * 2 + 1) * plan.padded + c];
             });
-        }
-    });
-}
-
-void pool(Net& net, std::int64_t step)
-{
-    std::int64_t const n = net.channels;
-    net.y.resize(net.batch * kNumPooledCells * n);
-    net.winner.resize(net.y.size());
-    net.keep.resize(net.y.size());
-    float const rate = net.options.dropout_rate;
-    for (std::int64_t b = 0; b < net.batch; ++b)
-        for (int m = 0; m < kNumModules; ++m) {
-            int const side = module_side(m);
-            int const half = side / 2;
-            for (int q = 0; q < half * half; ++q)
-                for (std::int64_t c = 0; c < n; ++c) {
-                    std::int64_t best = -1;
-                    for (int k = 0; k < 4; ++k) {
-                        int const cell = module_begin(m) + (2 * (q / half) + k / 2) * side
-                                         + 2 * (q % half) + k % 2;
-                        std::int64_t const i = (b * kNumCells + cell) * n + c;
-                        double const sign =
-                            net.gamma2[net.options.set_of_module[m] * n + c] < 0 ? -1 : 1;
-                        if (best < 0 || sign * net.z2[i] > sign * net.z2[best]) best = i;
-                    }
-                    std::int64_t const at =
-                        (b * kNumPooledCells + module_pooled_begin(m) + q) * n + c;
-                    std::uint32_t const kept =
-                        dropout_keep4(net.options.seed, net.options.stream,
-                                      static_cast<std::uint32_t>(step),
-                                      static_cast<std::uint64_t>(at) / 4U, dropout_threshold(rate))
-                            >> (at % 4)
-                        & 1U;
-                    net.keep[at] = kept != 0 ? 1.0 / (1.0 - static_cast<double>(rate)) : 0.0;
-                    net.winner[at] = best;
-                    net.y[at] = net.a2[best] * net.keep[at];
-                }
+            double const count = plan.cells_of_set(s);
+            double const mean = sum / count;
+            mean2(s, c) = static_cast<float>(mean + b2(s, c));
+            var2(s, c) = static_cast<float>(std::max(squares / count - mean * mean, 0.0));
         }
 }
 
-Values values(TensorRef const& t)
+/// The second norm of z2 (which lacks its bias): u = z2 * gain + shift, xhat = (z2 - mean) * inverse.
+struct SecondNorm {
+    Scratch<float> memory;
+    float *gain, *shift, *mean, *inverse;  ///< (S, C') each, 0 past C
+
+    SecondNorm(Context& ctx,
+               Plan const& plan,
+               ModuleCnnWeights const& weights,
+               ModuleCnnStats const& stats)
+        : memory(ctx.scratch<float>(4 * plan.sets * plan.padded))
+        , gain(memory.data())
+        , shift(gain + plan.sets * plan.padded)
+        , mean(shift + plan.sets * plan.padded)
+        , inverse(mean + plan.sets * plan.padded)
+    {
+        auto const gamma = weights.gamma2.view<float const, 2>();
+        auto const beta = weights.beta2.view<float const, 2>();
+        auto const b2 = weights.b2.view<float const, 2>();
+        auto const mean2 = stats.mean2.view<float const, 2>();
+        auto const var2 = stats.var2.view<float const, 2>();
+        std::fill_n(memory.data(), memory.size(), 0.0F);
+        for (std::int64_t s = 0; s < plan.sets; ++s)
+            for (std::int64_t c = 0; c < plan.channels; ++c) {
+                std::int64_t const i = s * plan.padded + c;
+                double const inv = 1.0 / std::sqrt(double{var2(s, c)} + plan.options.eps);
+                double const centre = double{mean2(s, c)} - b2(s, c);
+                gain[i] = static_cast<float>(gamma(s, c) * inv);
+                shift[i] = static_cast<float>(beta(s, c) - centre * gamma(s, c) * inv);
+                mean[i] = static_cast<float>(centre);
+                inverse[i] = static_cast<float>(inv);
+            }
+    }
+};
+
+/// Bits of `count` consecutive elements from `first`: 1 where dropout keeps it. `kept` has room for
+/// whole random blocks; returns where the first element's bit lies.
+std::uint8_t const* dropout_bits(ModuleCnnOptions const& options,
+                                 std::uint32_t step,
+                                 std::int64_t first,
+                                 std::int64_t count,
+                                 std::uint8_t* kept)
 {
-    auto const v = t.flat<float const>();
-    return {v.data, v.data + v.size()};
-}
-void store(Values const& v, TensorRef const& t)
-{
-    for (std::size_t i = 0; i < v.size(); ++i)
-        t.flat<float>()[i] = static_cast<float>(v[i]);
-}
-void add(Values const& v, TensorRef const& t)
-{
-    for (std::size_t i = 0; i < v.size(); ++i)
-        t.flat<float>()[i] += static_cast<float>(v[i]);
+    std::uint32_t const threshold = dropout_threshold(options.dropout_rate);
+    std::int64_t const block = first / 4;
+    std::int64_t const blocks = (first + count + 3) / 4 - block;
+#pragma omp simd
+    for (std::int64_t i = 0; i < blocks; ++i) {
+        PhiloxWords const words =
+            random_words(options.seed, options.stream, step, static_cast<std::uint64_t>(block + i));
+        for (int j = 0; j < 4; ++j)
+            kept[4 * i + j] = (words.w[j] >> 8U) >= threshold ? 1 : 0;
+    }
+    return kept + first % 4;
 }
 
-Net make(TensorRef const& x, ModuleCnnWeights const& w, ModuleCnnOptions const& options)
+/// pooled -> y: norm, leaky ReLU, dropout; notes in `choice` what dropout keeps.
+void normalise(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, float const* pooled)
 {
-    Net net{};
-    net.batch = x.shape[0];
-    net.sets = w.w1.shape[0];
-    net.channels = w.w1.shape[2];
-    net.options = options;
-    net.x = values(x);
-    net.w1 = values(w.w1);
-    net.b1 = values(w.b1);
-    net.gamma1 = values(w.gamma1);
-    net.beta1 = values(w.beta1);
-    net.w2 = values(w.w2);
-    net.b2 = values(w.b2);
-    net.gamma2 = values(w.gamma2);
-    net.beta2 = values(w.beta2);
-    return net;
-}
-
-void norm_backward(Net const& net,
-                   Values const& z,
-                   Values const& mean,
-                   Values const& var,
-                   Values const& gamma,
-                   Values const& beta,
-                   Values& g,
-                   Values& dgamma,
-                   Values& dbeta)
-{
-    std::int64_t const n = net.channels;
-    Values count(net.sets, 0.0);
-    each_cell([&](int m, int, int, int) {
-        count[net.options.set_of_module[m]] += static_cast<double>(net.batch);
+    SecondNorm const norm(ctx, plan, args.weights, args.stats);
+    bool const drops = plan.options.dropout_rate > 0.0F;
+    float const scale = 1.0F / (1.0F - plan.options.dropout_rate);
+    auto const step =
+        drops ? static_cast<std::uint32_t>(args.step.view<std::int64_t const, 1>()[0]) : 0U;
+    auto const y = args.y.view<float, 2>();
+    std::uint8_t* const choices =
+        args.saved.choice.empty() ? nullptr : args.saved.choice.flat<std::uint8_t>().data;
+    auto const one_cell = [&](std::int64_t row, std::int64_t set) {
+        std::uint8_t bits[kMaxModuleChannels + 8];
+        std::fill_n(bits, plan.channels, std::uint8_t{1});
+        std::uint8_t const* const kept =
+            drops ? dropout_bits(plan.options, step, row * plan.channels, plan.channels, bits)
+                  : bits;
+        float* const out = y.data + row * plan.channels;
+        float const* const z = pooled + row * plan.padded;
+        float const* const gain = norm.gain + set * plan.padded;
+        float const* const shift = norm.shift + set * plan.padded;
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            float const u = z[c] * gain[c] + shift[c];
+            float const a = u > 0.0F ? u : u * plan.options.slope;
+            out[c] = kept[c] != 0 ? a * scale : 0.0F;
+        }
+        if (choices == nullptr) return;
+        std::uint8_t* const choice = choices + row * plan.padded;
+        for (std::int64_t c = 0; c < plan.channels; ++c)
+            choice[c] = static_cast<std::uint8_t>(choice[c] | (kept[c] != 0 ? kKeptBit : 0));
+    };
+    parallel_chunks(ctx, plan.batch, kEventsPerItem, [&](auto begin, auto end, auto) {
+        for (std::int64_t b = begin; b < end; ++b)
+            for (int m = 0; m < kNumModules; ++m)
+                for (int q = module_pooled_begin(m); q < module_pooled_begin(m + 1); ++q)
+                    one_cell(b * kNumPooledCells + q, plan.set_of_module(m));
     });
-    dgamma.assign(net.sets * n, 0.0);
-    dbeta = dgamma;
-    for (int pass = 0; pass < 2; ++pass)
-        each_cell([&](int m, int, int, int cell) {
-            std::int64_t const s = net.options.set_of_module[m];
-            for (std::int64_t b = 0; b < net.batch; ++b)
-                for (std::int64_t c = 0; c < n; ++c) {
-                    std::int64_t const at = s * n + c;
-                    std::int64_t const i = (b * kNumCells + cell) * n + c;
-                    double const inv = 1.0 / std::sqrt(var[at] + net.options.eps);
-                    double const hat = (z[i] - mean[at]) * inv;
-                    if (pass == 0) {
-                        if (gamma[at] * hat + beta[at] <= 0) g[i] *= net.options.slope;
-                        dgamma[at] += g[i] * hat;
-                        dbeta[at] += g[i];
-                    } else {
-                        g[i] = gamma[at] * inv
-                               * (g[i] - dbeta[at] / count[s] - hat * dgamma[at] / count[s]);
-                    }
-                }
+}
+
+/// Gradients of the second norm's parameters, and what turns g into dz2: (S, 4, C') coefficients.
+/// Needs pooled values only, since everything else has g = 0. Writes g (B, 41, C') on the way.
+void second_norm_gradients(
+    Context& ctx, Plan const& plan, ModuleCnnGradArgs const& args, float* g, float* coefficients)
+{
+    SecondNorm const norm(ctx, plan, args.weights, args.stats);
+    std::int64_t const chunks = (plan.batch + kEventsPerItem - 1) / kEventsPerItem;
+    std::int64_t const sums_size = plan.sets * 2 * plan.padded;
+    auto const sums = ctx.scratch<double>(chunks * sums_size);
+    ctx.fill_zero(sums.data(), static_cast<std::size_t>(sums.size()) * sizeof(double));
+    float const* const pooled = args.saved.pooled.flat<float const>().data;
+    std::uint8_t const* const choices = args.saved.choice.flat<std::uint8_t const>().data;
+    auto const dy = args.dy.view<float const, 2>();
+    float const scale = 1.0F / (1.0F - plan.options.dropout_rate);
+    auto const one_cell = [&](std::int64_t row, std::int64_t set, double* set_sums) {
+        std::int64_t const at = set * plan.padded;
+        float* const out = g + row * plan.padded;
+        float const* const z = pooled + row * plan.padded;
+        std::uint8_t const* const choice = choices + row * plan.padded;
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            float const u = z[c] * norm.gain[at + c] + norm.shift[at + c];
+            float const slope = u > 0.0F ? scale : scale * plan.options.slope;
+            out[c] = (choice[c] & kKeptBit) != 0 ? dy.data[row * plan.channels + c] * slope : 0.0F;
+            set_sums[c] += out[c];
+            set_sums[plan.padded + c] +=
+                double{out[c]} * ((z[c] - norm.mean[at + c]) * norm.inverse[at + c]);
+        }
+        std::fill(out + plan.channels, out + plan.padded, 0.0F);
+    };
+    parallel_chunks(ctx, plan.batch, kEventsPerItem, [&](auto begin, auto end, auto chunk) {
+        for (std::int64_t b = begin; b < end; ++b)
+            for (int m = 0; m < kNumModules; ++m)
+                for (int q = module_pooled_begin(m); q < module_pooled_begin(m + 1); ++q)
+                    one_cell(
+                        b * kNumPooledCells + q, plan.set_of_module(m),
+                        sums.data() + chunk * sums_size + plan.set_of_module(m) * 2 * plan.padded);
+    });
+    auto const dgamma = args.d.gamma2.view<float, 2>();
+    auto const dbeta = args.d.beta2.view<float, 2>();
+    std::fill_n(coefficients, plan.sets * 4 * plan.padded, 0.0F);
+    for (std::int64_t s = 0; s < plan.sets; ++s)
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            double sum_g = 0;
+            double sum_gx = 0;
+            for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+                sum_g += sums.data()[chunk * sums_size + s * 2 * plan.padded + c];
+                sum_gx += sums.data()[chunk * sums_size + (s * 2 + 1) * plan.padded + c];
+            }
+            dbeta(s, c) += static_cast<float>(sum_g);
+            dgamma(s, c) += static_cast<float>(sum_gx);
+            std::int64_t const i = s * plan.padded + c;
+            double const count = plan.cells_of_set(s);
+            double const gain = norm.gain[i];
+            float* const out = coefficients + s * 4 * plan.padded + c;
+            out[0] = norm.mean[i];
+            out[plan.padded] = static_cast<float>(-gain * sum_gx / count * norm.inverse[i]);
+            out[2 * plan.padded] = static_cast<float>(-gain * sum_g / count);
+            out[3 * plan.padded] = norm.gain[i];
+        }
+}
+
+/// What the tiles of the backward pass leave behind, one of each per item.
+struct Partials {
+    Scratch<float> dw2;       ///< (items, 9, C', C')
+    Scratch<float> columns;   ///< (items, 10, C')  sum of g x_tap, and of g
+    Scratch<double> moments;  ///< (items, 55)
+};
+
+Partials convolve_backward(Context& ctx,
+                           Plan const& plan,
+                           ModuleCnnGradArgs const& args,
+                           float const* g,
+                           float const* coefficients)
+{
+    std::int64_t const w2_size = kTaps * plan.padded * plan.padded;
+    std::int64_t const w1_size = kColumnRows * plan.padded;
+    Partials out{ctx.scratch<float>(plan.items() * w2_size),
+                 ctx.scratch<float>(plan.items() * w1_size),
+                 ctx.scratch<double>(plan.items() * kNumMoments)};
+    auto const w1 = ctx.scratch<float>(plan.sets * w1_size);
+    auto const w2 = ctx.scratch<float>(plan.sets * w2_size);
+    pack_w1(plan, args.weights, args.stats, w1.data());
+    pack_w2(ctx, plan, args.weights.w2, true, w2.data());
+    std::uint8_t const* const choice = args.saved.choice.flat<std::uint8_t const>().data;
+    std::int64_t const stride = kNumPooledCells * plan.padded;
+    Workspace work(ctx, plan, args.x.view<float const, 2>(), args.saved.z2.flat<float>().data);
+    parallel_for(ctx, plan.items(), [&](std::int64_t item) {
+        int const module = plan.module_of_item(item);
+        std::int64_t const set = plan.set_of_module(module);
+        float* const dw2 = out.dw2.data() + item * w2_size;
+        float* const columns = out.columns.data() + item * w1_size;
+        double* const moments = out.moments.data() + item * kNumMoments;
+        std::fill_n(dw2, w2_size, 0.0F);
+        std::fill_n(columns, w1_size, 0.0F);
+        std::fill_n(moments, kNumMoments, 0.0);
+        work.each_tile(item, [&](ModuleTile const& tile, std::int64_t first) {
+            std::int64_t const at = first * stride + module_pooled_begin(module) * plan.padded;
+            kernels().fill_columns(tile);
+            kernels().add_moments(tile, moments);
+            kernels().convolve1(tile, w1.data() + set * w1_size);
+            kernels().second_norm_backward(tile, coefficients + set * 4 * plan.padded, stride,
+                                           g + at, choice + at);
+            kernels().add_weight_gradient(tile, dw2);
+            kernels().add_data_gradient(tile, w2.data() + set * w2_size, columns);
         });
+    });
+    return out;
+}
+
+/// d.w2 += the items' parts, in item order.
+void add_w2_gradient(Context& ctx, Plan const& plan, Partials const& parts, TensorRef const& ref)
+{
+    auto const dw2 = ref.view<float, 4>();
+    std::int64_t const size = kTaps * plan.padded * plan.padded;
+    parallel_for(ctx, plan.sets * kTaps * plan.channels, [&](std::int64_t row) {
+        std::int64_t const set = row / (kTaps * plan.channels);
+        std::int64_t const tap = row / plan.channels % kTaps;
+        std::int64_t const in = row % plan.channels;
+        double sum[kMaxModuleChannels] = {};
+        plan.each_item_of(set, [&](std::int64_t item) {
+            float const* const part =
+                parts.dw2.data() + item * size + (tap * plan.padded + in) * plan.padded;
+            for (std::int64_t c = 0; c < plan.channels; ++c)
+                sum[c] += part[c];
+        });
+        for (std::int64_t c = 0; c < plan.channels; ++c)
+            dw2(set, tap, in, c) += static_cast<float>(sum[c]);
+    });
+}
+
+/// First norm and convolution, from S_t = sum g x_t, S = sum g and the input moments m, cov:
+///   dbeta = S,  dgamma = (w . (S_t - m_t S)) / sd,  dw_t = gamma / sd (S_t - m_t S - dgamma / sd
+///   (cov w)_t)
+void add_first_gradients(Plan const& plan, ModuleCnnGradArgs const& args, Partials const& parts)
+{
+    auto const w1 = args.weights.w1.view<float const, 3>();
+    auto const gamma = args.weights.gamma1.view<float const, 2>();
+    auto const var1 = args.stats.var1.view<float const, 2>();
+    auto const dw1 = args.d.w1.view<float, 3>();
+    auto const dgamma = args.d.gamma1.view<float, 2>();
+    auto const dbeta = args.d.beta1.view<float, 2>();
+    for (std::int64_t s = 0; s < plan.sets; ++s) {
+        InputMoments const in = input_moments(plan, parts.moments.data(), s);
+        for (std::int64_t c = 0; c < plan.channels; ++c) {
+            double sums[kColumnRows] = {};
+            plan.each_item_of(s, [&](std::int64_t item) {
+                for (int t = 0; t < kColumnRows; ++t)
+                    sums[t] += parts.columns.data()[(item * kColumnRows + t) * plan.padded + c];
+            });
+            double const inverse = 1.0 / std::sqrt(double{var1(s, c)} + plan.options.eps);
+            double centred[kTaps];
+            double dg = 0;
+            for (int t = 0; t < kTaps; ++t) {
+                centred[t] = sums[t] - in.mean[t] * sums[kTaps];
+                dg += w1(s, t, c) * centred[t] * inverse;
+            }
+            for (int t = 0; t < kTaps; ++t) {
+                double spread = 0;
+                for (int u = 0; u < kTaps; ++u)
+                    spread += in.covariance[t][u] * w1(s, u, c);
+                dw1(s, t, c) += static_cast<float>(gamma(s, c) * inverse
+                                                   * (centred[t] - dg * inverse * spread));
+            }
+            dgamma(s, c) += static_cast<float>(dg);
+            dbeta(s, c) += static_cast<float>(sums[kTaps]);
+        }
+    }
 }
 }  // namespace
 
-void module_cnn(Context&, ModuleCnnArgs const& args)
+void module_cnn(Context& ctx, ModuleCnnArgs const& args)
 {
-    Net net = make(args.x, args.weights, args.options);
-    conv1(net);
+    Plan const plan(args.weights, args.options, args.x.shape[0]);
     bool const batch = args.norm == NormMode::batch;
-    if (batch) {
-        statistics(net, net.z1, net.mean1, net.var1);
-        store(net.mean1, args.stats.mean1);
-        store(net.var1, args.stats.var1);
-    }
-    net.mean1 = values(args.stats.mean1);
-    net.var1 = values(args.stats.var1);
-    norm_relu(net, net.z1, net.mean1, net.var1, net.gamma1, net.beta1, net.a1);
-    conv2(net);
-    if (batch) {
-        statistics(net, net.z2, net.mean2, net.var2);
-        store(net.mean2, args.stats.mean2);
-        store(net.var2, args.stats.var2);
-    }
-    net.mean2 = values(args.stats.mean2);
-    net.var2 = values(args.stats.var2);
-    norm_relu(net, net.z2, net.mean2, net.var2, net.gamma2, net.beta2, net.a2);
-    std::int64_t const step =
-        args.options.dropout_rate > 0 ? args.step.view<std::int64_t const, 1>()[0] : 0;
-    pool(net, step);
-    store(net.y, args.y);
-    if (args.saved.choice.empty()) return;
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(net.keep.size()); ++i)
-        args.saved.choice.flat<std::uint8_t>()[i] = net.keep[i] > 0 ? 1 : 0;
+    Workspace work(ctx, plan, args.x.view<float const, 2>(),
+                   args.saved.z2.empty() ? nullptr : args.saved.z2.flat<float>().data);
+    bool const keeps = !args.saved.pooled.empty();
+    auto const own = ctx.scratch<float>(keeps ? 0 : plan.batch * kNumPooledCells * plan.padded);
+    auto const sums = ctx.scratch<double>(batch ? plan.items() * 2 * plan.padded : 0);
+    std::fill_n(sums.data(), sums.size(), 0.0);
+    float* const pooled = keeps ? args.saved.pooled.flat<float>().data : own.data();
+    if (batch) first_statistics(ctx, plan, args, work);
+    convolve(ctx, plan, args, work, pooled, sums.data());
+    if (batch) second_statistics(plan, args, sums.data());
+    normalise(ctx, plan, args, pooled);
 }
 
-void module_cnn_backward(Context&, ModuleCnnGradArgs const& args)
+void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args)
 {
-    Net net = make(args.x, args.weights, args.options);
-    conv1(net);
-    statistics(net, net.z1, net.mean1, net.var1);
-    norm_relu(net, net.z1, net.mean1, net.var1, net.gamma1, net.beta1, net.a1);
-    conv2(net);
-    statistics(net, net.z2, net.mean2, net.var2);
-    norm_relu(net, net.z2, net.mean2, net.var2, net.gamma2, net.beta2, net.a2);
-    pool(net, 0);
-    std::int64_t const n = net.channels;
-    Values g(net.z2.size(), 0.0);
-    Values const dy = values(args.dy);
-    double const scale = 1.0 / (1.0 - static_cast<double>(net.options.dropout_rate));
-    for (std::size_t i = 0; i < dy.size(); ++i)
-        if (args.saved.choice.flat<std::uint8_t>()[i] != 0) g[net.winner[i]] += dy[i] * scale;
-    Values dgamma, dbeta;
-    norm_backward(net, net.z2, net.mean2, net.var2, net.gamma2, net.beta2, g, dgamma, dbeta);
-    add(dgamma, args.d.gamma2);
-    add(dbeta, args.d.beta2);
-    Values dw2(net.w2.size(), 0.0);
-    Values da1(g.size(), 0.0);
-    each_cell([&](int m, int r, int col, int cell) {
-        std::int64_t const s = net.options.set_of_module[m];
-        each_tap(m, r, col, [&](int t, int from) {
-            for (std::int64_t b = 0; b < net.batch; ++b)
-                for (std::int64_t k = 0; k < n; ++k)
-                    for (std::int64_t c = 0; c < n; ++c) {
-                        std::int64_t const in = (b * kNumCells + from) * n + k;
-                        std::int64_t const at = ((s * 9 + t) * n + k) * n + c;
-                        dw2[at] += net.a1[in] * g[(b * kNumCells + cell) * n + c];
-                        da1[in] += net.w2[at] * g[(b * kNumCells + cell) * n + c];
-                    }
-        });
-    });
-    add(dw2, args.d.w2);
-    norm_backward(net, net.z1, net.mean1, net.var1, net.gamma1, net.beta1, da1, dgamma, dbeta);
-    add(dgamma, args.d.gamma1);
-    add(dbeta, args.d.beta1);
-    Values dw1(net.w1.size(), 0.0);
-    each_cell([&](int m, int r, int col, int cell) {
-        std::int64_t const s = net.options.set_of_module[m];
-        each_tap(m, r, col, [&](int t, int from) {
-            for (std::int64_t b = 0; b < net.batch; ++b)
-                for (std::int64_t c = 0; c < n; ++c)
-                    dw1[(s * 9 + t) * n + c] +=
-                        net.x[b * kNumCells + from] * da1[(b * kNumCells + cell) * n + c];
-        });
-    });
-    add(dw1, args.d.w1);
+    Plan const plan(args.weights, args.options, args.x.shape[0]);
+    auto const g = ctx.scratch<float>(plan.batch * kNumPooledCells * plan.padded);
+    auto const coefficients = ctx.scratch<float>(plan.sets * 4 * plan.padded);
+    second_norm_gradients(ctx, plan, args, g.data(), coefficients.data());
+    Partials const parts = convolve_backward(ctx, plan, args, g.data(), coefficients.data());
+    add_w2_gradient(ctx, plan, parts, args.d.w2);
+    add_first_gradients(plan, args, parts);
 }
 }  // namespace calofuse::cpu
