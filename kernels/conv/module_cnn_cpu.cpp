@@ -213,10 +213,14 @@ void second_norm_gradients(
         for (std::int64_t c = 0; c < plan.channels; ++c) {
             float const u = z[c] * norm.gain[at + c] + norm.shift[at + c];
             float const slope = u > 0.0F ? scale : scale * plan.options.slope;
-            out[c] = (choice[c] & kKeptBit) != 0 ? dy.data[row * plan.channels + c] * slope : 0.0F;
-            set_sums[c] += out[c];
+            // In double before it is rounded: sums that cancel on paper should nearly do so here.
+            double const exact = (choice[c] & kKeptBit) != 0
+                                     ? double{dy.data[row * plan.channels + c]} * slope
+                                     : 0.0;
+            out[c] = static_cast<float>(exact);
+            set_sums[c] += exact;
             set_sums[plan.padded + c] +=
-                double{out[c]} * ((z[c] - norm.mean[at + c]) * norm.inverse[at + c]);
+                exact * ((z[c] - norm.mean[at + c]) * norm.inverse[at + c]);
         }
         std::fill(out + plan.channels, out + plan.padded, 0.0F);
     };
