@@ -2,38 +2,31 @@
 #include <cmath>
 
 #include "kernels/common/ordered_sum.hpp"
-#include "kernels/loss/elementwise.hpp"
+#include "kernels/loss/regression.hpp"
 
 namespace calofuse::cpu {
 namespace {
 constexpr std::int64_t kChunk = 1024;
-constexpr double kClip = 1e-7;
 
-double loss_of(ElementLoss kind, double delta, double x, double t)
+double loss_of(Residual kind, double delta, double x, double t)
 {
     double const e = std::abs(x - t);
     switch (kind) {
-        case ElementLoss::squared:
+        case Residual::squared:
             return e * e;
-        case ElementLoss::huber:
+        case Residual::huber:
             return e <= delta ? e * e / 2 : delta * (e - delta / 2);
-        case ElementLoss::bce_probability: {
-            double const p = std::clamp(x, kClip, 1 - kClip);
-            return -t * std::log(p) - (1 - t) * std::log(1 - p);
-        }
     }
     return 0;
 }
 
-double slope_of(ElementLoss kind, double delta, double x, double t)
+double slope_of(Residual kind, double delta, double x, double t)
 {
     switch (kind) {
-        case ElementLoss::squared:
+        case Residual::squared:
             return 2 * (x - t);
-        case ElementLoss::huber:
+        case Residual::huber:
             return std::clamp(x - t, -delta, delta);
-        case ElementLoss::bce_probability:
-            return x < kClip || x > 1 - kClip ? 0 : (x - t) / (x * (1 - x));
     }
     return 0;
 }
@@ -53,7 +46,7 @@ auto factor_of(Args const& args)
 }
 }  // namespace
 
-void elementwise_loss_forward(Context& ctx, ElementwiseLossArgs const& args)
+void regression_loss_forward(Context& ctx, RegressionLossArgs const& args)
 {
     auto const x = args.x.flat<float const>(), target = args.target.flat<float const>();
     auto const factor = factor_of(args);
@@ -66,7 +59,7 @@ void elementwise_loss_forward(Context& ctx, ElementwiseLossArgs const& args)
     args.loss.view<float, 1>()[0] = static_cast<float>(sum);
 }
 
-void elementwise_loss_backward(Context& ctx, ElementwiseLossGradArgs const& args)
+void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args)
 {
     auto const x = args.x.flat<float const>(), target = args.target.flat<float const>();
     auto const dx = args.dx.flat<float>();

@@ -1,4 +1,4 @@
-#include "kernels/loss/elementwise.hpp"
+#include "kernels/loss/regression.hpp"
 
 #include "kernels/common/check.hpp"
 
@@ -17,18 +17,18 @@ void check_inputs(Args const& args)
 }
 }  // namespace
 
-void elementwise_loss_forward(Context& ctx, ElementwiseLossArgs const& args)
+void regression_loss_forward(Context& ctx, RegressionLossArgs const& args)
 {
     check_inputs(args);
     check_tensor(args.loss, DType::f32, {1}, "loss");
-    on_backend(ctx, "elementwise_loss", [&] { cpu::elementwise_loss_forward(ctx, args); });
+    on_backend(ctx, "regression_loss", [&] { cpu::regression_loss_forward(ctx, args); });
 }
 
-void elementwise_loss_backward(Context& ctx, ElementwiseLossGradArgs const& args)
+void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args)
 {
     check_inputs(args);
     if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {1}, "dloss");
     check_like(args.dx, args.x, "dx", "x");
-    on_backend(ctx, "elementwise_loss", [&] { cpu::elementwise_loss_backward(ctx, args); });
+    on_backend(ctx, "regression_loss", [&] { cpu::regression_loss_backward(ctx, args); });
 }
 }  // namespace calofuse

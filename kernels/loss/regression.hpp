@@ -1,8 +1,7 @@
-/// \file kernels/loss/elementwise.hpp
-/// Losses of single values x with target t, averaged over the D values of an event:
+/// \file kernels/loss/regression.hpp
+/// Losses of predicted values x with target t, averaged over the D values of an event:
 ///   squared (x - t)^2
 ///   huber   e^2 / 2 for |e| <= d, else d (|e| - d / 2), e = x - t, d = `delta`
-///   bce_probability  -t log(x) - (1 - t) log(1 - x), x clipped to [1e-7, 1 - 1e-7] (keras)
 /// mean: sum_n w[n] (average of l[n, :]) / N (keras; without weights torch's too);
 /// sum: sum_n w[n] (sum of l[n, :]) (torch).
 #pragma once
@@ -11,33 +10,33 @@
 #include "runtime/context.hpp"
 
 namespace calofuse {
-enum class ElementLoss : std::uint8_t { squared, huber, bce_probability };
+enum class Residual : std::uint8_t { squared, huber };
 
-struct ElementwiseLossArgs {
-    TensorRef x;            ///< (N, D) f32, predicted values or probabilities
+struct RegressionLossArgs {
+    TensorRef x;            ///< (N, D) f32, predicted
     TensorRef target;       ///< (N, D) f32
     TensorRef weight = {};  ///< (N) f32; empty: 1
-    ElementLoss kind = ElementLoss::squared;
+    Residual kind = Residual::squared;
     Reduction reduction = Reduction::mean;  ///< mean or sum
     float delta = 1;                        ///< of huber, > 0
     TensorRef loss;                         ///< (1) f32
 };
 
-/// dx += dloss dl/dx; 0 where a probability is clipped.
-struct ElementwiseLossGradArgs {
+/// dx += dloss dl/dx.
+struct RegressionLossGradArgs {
     TensorRef x, target;    ///< of forward
     TensorRef weight = {};  ///< of forward
-    ElementLoss kind = ElementLoss::squared;
+    Residual kind = Residual::squared;
     Reduction reduction = Reduction::mean;
     float delta = 1;
     TensorRef dloss = {};  ///< (1) f32; empty: 1
     TensorRef dx;          ///< (N, D) f32, added to
 };
 
-void elementwise_loss_forward(Context& ctx, ElementwiseLossArgs const& args);
-void elementwise_loss_backward(Context& ctx, ElementwiseLossGradArgs const& args);
+void regression_loss_forward(Context& ctx, RegressionLossArgs const& args);
+void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args);
 namespace cpu {
-void elementwise_loss_forward(Context& ctx, ElementwiseLossArgs const& args);
-void elementwise_loss_backward(Context& ctx, ElementwiseLossGradArgs const& args);
+void regression_loss_forward(Context& ctx, RegressionLossArgs const& args);
+void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args);
 }  // namespace cpu
 }  // namespace calofuse
