@@ -1,7 +1,6 @@
 #include "driver/evaluation.hpp"
 
 #include <cmath>
-#include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -31,6 +30,11 @@ double exact_auc(std::vector<float> const& score, std::vector<std::uint8_t> cons
     return out;
 }
 
+float sigmoid(float logit)
+{
+    return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logit))));
+}
+
 /// log(1 + exp(-z)) for the true class, without overflow.
 double cross_entropy(double logit, bool electron)
 {
@@ -39,11 +43,19 @@ double cross_entropy(double logit, bool electron)
 }
 }  // namespace
 
-std::vector<float> scores_of(std::span<float const> logits)
+ScoredEvents scored_events(EventSet const& events,
+                           std::span<std::int32_t const> rows,
+                           std::span<float const> logits)
 {
-    std::vector<float> out(logits.size());
-    for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logits[i]))));
+    ScoredEvents out;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto const row = static_cast<std::size_t>(rows[i]);
+        out.file_id.push_back(events.file_id[row]);
+        out.event_index.push_back(events.event_index[row]);
+        out.score.push_back(sigmoid(logits[i]));
+        out.label.push_back(events.label[row]);
+        out.energy_gev.push_back(events.energy_gev[row]);
+    }
     return out;
 }
 
@@ -62,7 +74,7 @@ Evaluation evaluate_logits(EventSet const& events,
         auto const row = static_cast<std::size_t>(rows[i]);
         labels[i] = events.label[row];
         CALOFUSE_CHECK(labels[i] <= 1, "event " << row << " has no label");
-        double const score = 1.0 / (1.0 + std::exp(-static_cast<double>(logits[i])));
+        float const score = sigmoid(logits[i]);
         int const decision = score > kDecisionThreshold ? 1 : 0;
         bool const hit = decision == labels[i];
         e.loss += cross_entropy(logits[i], labels[i] == 1);
@@ -114,21 +126,5 @@ ordered_json to_json(Evaluation const& e, std::string const& model, std::string 
                                      {"accuracy_high", g.accuracy_high},
                                      {"mean_score", g.mean_score}});
     return out;
-}
-
-std::string predictions_csv(EventSet const& events,
-                            std::span<std::int32_t const> rows,
-                            std::span<float const> scores)
-{
-    std::string text = "file_id,event_index,score,label,energy_gev\n";
-    auto out = std::back_inserter(text);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto const row = static_cast<std::size_t>(rows[i]);
-        auto const label = static_cast<Label>(events.label[row]);
-        fmt::format_to(out, "{},{},{:.7g},{},{:g}\n", events.file_id[row], events.event_index[row],
-                       scores[i], label == Label::unknown ? "" : name_of(label),
-                       events.energy_gev[row]);
-    }
-    return text;
 }
 }  // namespace calofuse

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "io/scores_file.hpp"
 #include "runtime/event_set.hpp"
 
 namespace calofuse {
@@ -30,7 +31,10 @@ struct Evaluation {
     std::vector<EnergyFigures> per_energy;
 };
 
-std::vector<float> scores_of(std::span<float const> logits);
+/// With the sigmoid of the logits as scores, and what the events say of themselves.
+ScoredEvents scored_events(EventSet const& events,
+                           std::span<std::int32_t const> rows,
+                           std::span<float const> logits);
 
 /// Logits of `rows` against their labels; every row must be labelled.
 Evaluation evaluate_logits(EventSet const& events,
@@ -43,9 +47,4 @@ nlohmann::ordered_json headline(Evaluation const& e);
 nlohmann::ordered_json to_json(Evaluation const& e,
                                std::string const& model,
                                std::string const& split);
-
-/// file_id,event_index,score,label,energy_gev; the label of an event without one is empty.
-std::string predictions_csv(EventSet const& events,
-                            std::span<std::int32_t const> rows,
-                            std::span<float const> scores);
 }  // namespace calofuse

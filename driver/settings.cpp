@@ -48,7 +48,8 @@ OptionSchema make_schema()
         real("split.train", 0.7, 0, 1, "fraction of the events to train on"),
         real("split.valid", 0.1, 0, 1, "fraction to stop and to schedule by"),
         real("split.test", 0.2, 0, 1, "fraction that training never sees"),
-        real("split.fraction", 1.0, 1e-6, 1, "fraction of the training part to use"),
+        real("split.fraction", 1.0, 1e-6, 1, "fraction of the train and valid parts to use"),
+        count("split.seed", 1, 0, kAnyCount, "decides which event is in which part"),
 
         count("train.epochs", 75, 1, 1e6, "passes over the training events, at most"),
         count("train.batch_size", 256, 1, 1 << 20, "events a step"),

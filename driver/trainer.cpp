@@ -289,6 +289,11 @@ void Trainer::save(std::string const& name)
     save_seconds_ += now() - begin;
 }
 
+void Trainer::start()
+{
+    save("last");
+}
+
 void Trainer::resume()
 {
     Checkpoint const checkpoint = Checkpoint::read(run_.checkpoint("last"));

@@ -50,8 +50,9 @@ class Trainer {
             RunDirectory const& run,
             Hooks hooks);
 
-    /// Continues from checkpoints/last; before `run`.
-    void resume();
+    // One of these comes before `run`.
+    void start();   ///< saves the untrained model, so that every later moment can be resumed from
+    void resume();  ///< continues from checkpoints/last
     TrainingEnd run();
 
     std::int64_t epochs_done() const { return epoch_; }

@@ -1,5 +1,7 @@
 #include "models/tape.hpp"
 
+#include <chrono>
+
 namespace calofuse {
 namespace {
 constexpr std::int64_t kAlignment = 64;
@@ -44,17 +46,27 @@ TensorRef Tape::make_value(DType dtype, std::initializer_list<std::int64_t> shap
     return place(dtype, shape, false);
 }
 
-void Tape::record(std::function<void()> forward, std::function<void()> backward)
+void Tape::record(char const* name, std::function<void()> forward, std::function<void()> backward)
 {
     if (planning_) return;
     if (mode_ != Mode::train) backward = {};
-    calls_.push_back({std::move(forward), std::move(backward)});
+    calls_.push_back({name, std::move(forward), std::move(backward)});
+}
+
+void Tape::play(Call const& call, std::function<void()> const& function, char const* suffix)
+{
+    if (!timer_) return function();
+    auto const begin = std::chrono::steady_clock::now();
+    function();
+    ctx_->synchronize();
+    std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begin;
+    timer_(std::string(call.name) + suffix, seconds.count());
 }
 
 void Tape::run()
 {
     for (Call const& call : calls_)
-        call.forward();
+        play(call, call.forward, "");
 }
 
 void Tape::backward()
@@ -62,6 +74,6 @@ void Tape::backward()
     CALOFUSE_CHECK(mode_ == Mode::train, "backward of a tape that was not recorded for training");
     grads_->zero();
     for (auto call = calls_.rbegin(); call != calls_.rend(); ++call)
-        if (call->backward) call->backward();
+        if (call->backward) play(*call, call->backward, " backward");
 }
 }  // namespace calofuse

@@ -8,6 +8,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/buffer.hpp"
@@ -44,18 +45,27 @@ class Tape {
     Var make(std::initializer_list<std::int64_t> shape);
     TensorRef make_value(DType dtype, std::initializer_list<std::int64_t> shape);
 
-    /// Records one call. `backward` may be empty; it is dropped unless the mode is train.
-    void record(std::function<void()> forward, std::function<void()> backward = {});
+    /// Records one call under the name of its operator. `backward` may be empty; it is dropped
+    /// unless the mode is train.
+    void record(char const* name,
+                std::function<void()> forward,
+                std::function<void()> backward = {});
 
     void run();       ///< forward
     void backward();  ///< zeroes the gradients of all values, then plays back; the caller seeds
                       ///< through the last recorded call (a loss writes its own gradient)
     std::int64_t bytes() const { return value_bytes_ + grad_bytes_; }
 
+    /// Called with the name and the wall time of each call, synchronised; for profiles.
+    using Timer = std::function<void(std::string const& name, double seconds)>;
+    void set_timer(Timer timer) { timer_ = std::move(timer); }
+
   private:
     struct Call {
+        char const* name;
         std::function<void()> forward, backward;
     };
+    void play(Call const& call, std::function<void()> const& function, char const* suffix);
     TensorRef place(DType dtype, std::initializer_list<std::int64_t> shape, bool grad);
 
     Context* ctx_;
@@ -66,5 +76,6 @@ class Tape {
     std::int64_t grad_bytes_ = 0;
     std::unique_ptr<Buffer<std::uint8_t>> values_, grads_;
     std::vector<Call> calls_;
+    Timer timer_;
 };
 }  // namespace calofuse

@@ -1,6 +1,7 @@
 #include "models/training_step.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "kernels/loss/bce.hpp"
 
@@ -23,6 +24,7 @@ TrainingStep::TrainingStep(Context& ctx,
         TensorRef const target = targets_.ref(), loss = loss_.ref();
         Context* const c = &ctx;
         tape.record(
+            "bce",
             [=] { bce_forward(*c, {.logits = logits.value, .target = target, .loss = loss}); },
             [=] {
                 bce_backward(*c,
@@ -43,7 +45,19 @@ void TrainingStep::run(std::span<std::int32_t const> rows, std::span<float const
     model_->parameters().zero_gradients();
     tape_->run();
     tape_->backward();
+    auto const begin = std::chrono::steady_clock::now();
     optimizer_->apply();
+    if (timer_) {
+        ctx_->synchronize();
+        std::chrono::duration<double> const s = std::chrono::steady_clock::now() - begin;
+        timer_("optimiser", s.count());
+    }
+}
+
+void TrainingStep::set_timer(Tape::Timer timer)
+{
+    timer_ = timer;
+    tape_->set_timer(std::move(timer));
 }
 
 std::vector<float> TrainingStep::logits() const

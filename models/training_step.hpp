@@ -27,10 +27,13 @@ class TrainingStep {
     std::int64_t batch_size() const { return rows_.size(); }
     /// Memory of the tape; the model's and the optimiser's come on top.
     std::int64_t bytes() const { return tape_->bytes(); }
+    /// Times every call of a step (models/tape.hpp) and the update.
+    void set_timer(Tape::Timer timer);
 
   private:
     Context* ctx_;
     Model* model_;
+    Tape::Timer timer_;
     Optimizer* optimizer_;
     Buffer<std::int32_t> rows_;
     Buffer<float> targets_, loss_;
@@ -47,6 +50,7 @@ class Scorer {
     /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
     std::vector<float> run(std::span<std::int32_t const> rows);
     std::int64_t batch_size() const { return rows_.size(); }
+    void set_timer(Tape::Timer timer) { tape_->set_timer(std::move(timer)); }
 
   private:
     Context* ctx_;

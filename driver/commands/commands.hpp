@@ -66,6 +66,7 @@ struct PredictArgs {
     std::string data;
     std::string out;  ///< FILE.csv or FILE.h5
     std::string checkpoint = "best";
+    bool overwrite = false;
 };
 
 struct ReportArgs {

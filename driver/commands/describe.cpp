@@ -135,6 +135,7 @@ void add_predict(CommandLine& line, Function<PredictArgs> run)
     command.text("--run-dir", args.run_dir, "DIR", "run that train made", Need::required);
     command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
     command.text("--out", args.out, "FILE.csv|.h5", "where the scores go", Need::required);
+    command.toggle("--overwrite", args.overwrite, "replace a file that exists");
     command.text("--checkpoint", args.checkpoint, "best|last|PATH", "which weights (default best)");
     command.setting("--batch-size", "train.batch_size");
 }

@@ -12,6 +12,10 @@ void register_all(CommandLine& line)
     add_display(line, display);
     add_doctor(line, doctor);
     add_simulate(line, simulate);
+    add_train(line, train);
+    add_evaluate(line, evaluate);
+    add_predict(line, predict);
+    add_profile(line, profile);
     add_config(line, config_dump);
 }
 }  // namespace calofuse::commands

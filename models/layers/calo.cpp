@@ -52,7 +52,7 @@ CellInput unpack(Tape& tape, EventBatch const& batch)
                           .x = out.cells,
                           .total = out.energy};
     Context* const ctx = &tape.ctx();
-    tape.record([=] { calofuse::unpack(*ctx, args); });
+    tape.record("unpack", [=] { calofuse::unpack(*ctx, args); });
     return out;
 }
 
@@ -87,7 +87,7 @@ Var module_cnn(Tape& tape,
     args.options.stream = static_cast<std::uint32_t>(RandomStream::dropout) + groups.dropout.layer;
     Context* const ctx = &tape.ctx();
     if (!train) {
-        tape.record([=] { calofuse::module_cnn(*ctx, args); });
+        tape.record("module_cnn", [=] { calofuse::module_cnn(*ctx, args); });
     } else {
         std::int64_t const stored = module_cnn_saved_channels(c);
         args.saved = {tape.make_value(DType::f32, {batch, kNumCells, stored}),
@@ -100,8 +100,9 @@ Var module_cnn(Tape& tape,
                                      .saved = args.saved,
                                      .dy = y.grad,
                                      .d = weights_of(parameters, groups, &Var::grad)};
-        tape.record([=] { calofuse::module_cnn(*ctx, args); },
-                    [=] { module_cnn_backward(*ctx, grad); });
+        tape.record(
+            "module_cnn", [=] { calofuse::module_cnn(*ctx, args); },
+            [=] { module_cnn_backward(*ctx, grad); });
     }
     std::int64_t const rows = batch * pixels_of(groups);
     record_statistics(tape, parameters, groups.norm1, first, rows, rule);

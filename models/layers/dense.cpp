@@ -17,6 +17,7 @@ Var linear(
     LinearGroups const g = weights.groups;
     Context* const ctx = &tape.ctx();
     tape.record(
+        "linear",
         [=] {
             calofuse::linear(*ctx,
                              {.x = x.value, .w = w.value, .b = b.value, .groups = g, .y = y.value});
@@ -47,6 +48,7 @@ Var batch_norm(Tape& tape,
     float const epsilon = rule.epsilon;
     Context* const ctx = &tape.ctx();
     tape.record(
+        "batch_norm",
         [=] {
             batch_norm_forward(*ctx, {.x = x.value,
                                       .gamma = gamma.value,
@@ -85,6 +87,7 @@ Var activation(Tape& tape, Var x, Activation kind, float parameter)
     TensorRef const saved = backward_reads_input(kind) ? x.value : y.value;
     Context* const ctx = &tape.ctx();
     tape.record(
+        "activation",
         [=] {
             activation_forward(*ctx,
                                {.x = x.value, .kind = kind, .parameter = parameter, .y = y.value});
@@ -105,6 +108,7 @@ Var dropout(Tape& tape, Var x, DropoutKey const& key)
     auto const stream = static_cast<std::uint32_t>(RandomStream::dropout) + key.layer;
     Context* const ctx = &tape.ctx();
     tape.record(
+        "dropout",
         [=] {
             dropout_forward(*ctx, {.x = x.value,
                                    .step = step,
@@ -128,8 +132,10 @@ Var gather_rows(Tape& tape, Var x, TensorRef index)
 {
     Var const y = tape.make({index.shape[0], x.value.shape[1]});
     Context* const ctx = &tape.ctx();
-    tape.record([=] { gather_rows_forward(*ctx, {.x = x.value, .index = index, .y = y.value}); },
-                [=] { gather_rows_backward(*ctx, {.dy = y.grad, .index = index, .dx = x.grad}); });
+    tape.record(
+        "gather_rows",
+        [=] { gather_rows_forward(*ctx, {.x = x.value, .index = index, .y = y.value}); },
+        [=] { gather_rows_backward(*ctx, {.dy = y.grad, .index = index, .dx = x.grad}); });
     return y;
 }
 }  // namespace calofuse::layers

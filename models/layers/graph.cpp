@@ -17,6 +17,7 @@ Var gather(Tape& tape, Var u, Var r, Var bias, TensorRef a)
     Var const y = tape.make({s[0], s[1], s[2]});
     Context* const ctx = &tape.ctx();
     tape.record(
+        "adjacency",
         [=] {
             adjacency_forward(*ctx, {.a = a,
                                      .u = u.value,
@@ -118,6 +119,7 @@ Var readout_with(Tape& tape, Var x, std::string const& kind, TensorRef extra)
     TensorRef const column = extra.reshaped({batch, 1, 1});
     Context* const ctx = &tape.ctx();
     tape.record(
+        "readout",
         [=] {
             readout_forward(*ctx, {.x = x.value, .kind = how, .y = y.value, .largest = largest});
             readout_forward(

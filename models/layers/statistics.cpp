@@ -23,7 +23,7 @@ void record_statistics(Tape& tape,
     Context* const ctx = &tape.ctx();
     if (tape.mode() == Mode::calibrate) {
         StatisticsAccumulator const sums = parameters.accumulator(statistics);
-        tape.record([=] {
+        tape.record("batch_norm statistics", [=] {
             accumulate_statistics(*ctx, {.batch_mean = batch.mean,
                                          .batch_variance = batch.variance,
                                          .count = sums.count,
@@ -35,7 +35,7 @@ void record_statistics(Tape& tape,
         TensorRef const mean = parameters.state(statistics.mean);
         TensorRef const variance = parameters.state(statistics.variance);
         double const momentum = rule.momentum;
-        tape.record([=] {
+        tape.record("batch_norm statistics", [=] {
             update_running(*ctx, {.mean = batch.mean,
                                   .variance = batch.variance,
                                   .rows = rows,

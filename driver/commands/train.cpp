@@ -1,0 +1,283 @@
+/// \file driver/commands/train.cpp
+/// Trains a model on a store and leaves a run directory (driver/run_directory.hpp).
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "driver/commands/commands.hpp"
+#include "driver/commands/result.hpp"
+#include "driver/device.hpp"
+#include "driver/machine.hpp"
+#include "driver/progress.hpp"
+#include "driver/scaling.hpp"
+#include "driver/settings.hpp"
+#include "driver/signals.hpp"
+#include "driver/trainer.hpp"
+#include "driver/version.hpp"
+#include "io/config_file.hpp"
+#include "io/pedestal_file.hpp"
+#include "io/scores_file.hpp"
+#include "io/store.hpp"
+#include "models/registry.hpp"
+#include "runtime/log.hpp"
+
+namespace calofuse::commands {
+namespace {
+/// Accuracies on the same events that are further apart than this mean that the batch-norm
+/// statistics of evaluation are not those of training.
+constexpr double kNormGapWarning = 0.05;
+
+double seconds_since(std::chrono::steady_clock::time_point begin)
+{
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::string utc_now()
+{
+    std::time_t const t = std::time(nullptr);
+    char text[32];
+    std::tm parts{};
+    gmtime_r(&t, &parts);
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+Json environment(Session const& session, Context const& ctx, Options const& settings)
+{
+    Machine const machine = this_machine();
+    Json libraries = Json::object();
+    for (auto const& [name, version] : library_versions())
+        libraries[name] = version;
+    return {{"version", program_version()},
+            {"git_hash", git_hash()},
+            {"date", utc_now()},
+            {"command_line", session.command_line},
+            {"device", name_of(ctx.backend())},
+            {"precision", precision_of(settings, ctx)},
+            {"threads", ctx.threads()},
+            {"cpu", machine.cpu_model},
+            {"isa", machine.isa},
+            {"cores", machine.cores},
+            {"os", machine.os},
+            {"libraries", libraries}};
+}
+
+Json data_record(std::string const& store, EventSet const& events, Split const& split)
+{
+    Json files = Json::array();
+    EventCounts total;
+    for (SourceFile const& file : events.files) {
+        total += file.counts;
+        files.push_back({{"path", file.path},
+                         {"label", name_of(file.label)},
+                         {"energy_gev", json_of_energy(file.energy_gev)},
+                         {"num_events", file.num_events},
+                         {"sha256", file.sha256}});
+    }
+    Json dropped = Json::object();
+    for (int r = 0; r < kNumDropReasons; ++r)
+        dropped[name_of(static_cast<DropReason>(r))] = total.dropped[static_cast<std::size_t>(r)];
+    return {{"store", store},
+            {"sha256", events.sha256},
+            {"events", events.size()},
+            {"split",
+             {{"train", split.train.size()},
+              {"valid", split.valid.size()},
+              {"test", split.test.size()}}},
+            {"dropped", dropped},
+            {"clipped", total.clipped},
+            {"empty_triggers", total.empty_triggers},
+            {"files", files}};
+}
+
+InputScaling scaling_of(Options const& s, EventSet const& events, Split const& split)
+{
+    std::string const& name = s.get_string("input.scaling");
+    InputScale const scale = name == "raw"     ? InputScale::raw
+                             : name == "log1p" ? InputScale::log1p
+                                               : InputScale::asinh;
+    std::string const& pedestals = s.get_string("input.pedestals");
+    return fit_scaling(
+        events, split.train, scale, static_cast<float>(s.get_double("input.asinh_scale")),
+        pedestals.empty() ? std::vector<float>{} : read_pedestals(pedestals, events.map));
+}
+
+/// The line of an epoch, as it is pasted into slides.
+void report_epoch(EpochFigures const& f, std::int64_t epochs)
+{
+    log::info(
+        "epoch {:2}/{}  loss {:.4f} acc {:.4f} auc {:.4f} | valid loss {:.4f} acc {:.4f} auc "
+        "{:.4f} | "
+        "{:.0f} events/s  {:.1f} s{}",
+        f.epoch, epochs, f.loss, f.accuracy, f.auc, f.valid.loss, f.valid.accuracy, f.valid.auc,
+        f.events_per_s, f.seconds, f.best ? "  best" : "");
+    if (std::abs(f.bn_gap) > kNormGapWarning)
+        log::warning(
+            "on the same training events, accuracy with the statistics of the batch is {:+.3f} "
+            "from that "
+            "with the stored ones: batch norm is not calibrated; see --bn-statistics recomputed",
+            f.bn_gap);
+}
+
+/// What one training needs, whether new or resumed.
+struct Job {
+    Options settings;
+    std::string model;
+    RunDirectory run;
+};
+
+Job open_job(Session const& session, TrainArgs const& args)
+{
+    if (!args.resume) {
+        OptionSchema const extra = find_model(args.model).schema();
+        Options const settings = resolve_settings(session, extra);
+        return {settings, args.model, RunDirectory::create(args.run_dir)};
+    }
+    RunDirectory const run = RunDirectory::open(args.run_dir);
+    std::string const model = Checkpoint::read(run.checkpoint("last")).model();
+    return {resolve_settings(session, find_model(model).schema(), run.file("config.toml")), model,
+            run};
+}
+
+/// The best model on a part of the events, and its scores for the report.
+Evaluation judge(Context& ctx,
+                 Job const& job,
+                 EventSet const& events,
+                 std::span<std::int32_t const> rows,
+                 char const* csv)
+{
+    Checkpoint const best = Checkpoint::read(job.run.checkpoint("best"));
+    std::unique_ptr<Model> const model = restore_model(ctx, best);
+    EventInput const input(ctx, best.scaling(), events.adc);
+    Scorer scorer(ctx, *model, input, 1024, Mode::evaluate);
+    auto const logits = scorer.run(rows);
+    if (csv != nullptr) job.run.write_text(csv, scores_csv(scored_events(events, rows, logits)));
+    return evaluate_logits(events, rows, logits);
+}
+
+/// Trains once more on all labelled events, as long as the best model was trained.
+void retrain(Context& ctx, Job const& job, EventSet const& events, std::int64_t epochs)
+{
+    Split everything = split_events(events, {.train = 1, .valid = 0, .test = 0});
+    Options settings = job.settings;
+    settings.set("train.epochs", epochs);
+    settings.set("train.patience", std::int64_t{0});
+    RunDirectory const run = RunDirectory::create(job.run.file("retrained"));
+    run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), settings));
+    log::info("training on all {} labelled events for {} epochs", everything.train.size(), epochs);
+    Trainer trainer(ctx, job.model, settings, events, everything,
+                    scaling_of(settings, events, everything), run,
+                    {.stop_requested = stop_requested});
+    trainer.start();
+    if (trainer.run() == TrainingEnd::interrupted)
+        throw_if_stopped("the first training is complete");
+    log::info("{} is the model of all events", run.checkpoint("last"));
+}
+
+Json timing_json(std::vector<std::pair<std::string, double>> const& stages)
+{
+    Json out = Json::array();
+    for (auto const& [name, seconds] : stages)
+        out.push_back({{"name", name}, {"s", seconds}});
+    return out;
+}
+
+void print_summary(Json const& summary, Evaluation const& test)
+{
+    auto const figure = [](double v) {
+        return std::isfinite(v) ? fmt::format("{:.4f}", v) : "undefined";
+    };
+    print_line(
+        fmt::format("{}: {} epochs, best {}, {:.0f} events/s in training steps, {:.1f} s in all",
+                    summary["run_dir"].get<std::string>(), summary["epochs"].get<int>(),
+                    summary["best_epoch"].get<int>(), summary["events_per_s"].get<double>(),
+                    summary["wall_s"].get<double>()));
+    print_line(fmt::format("test ({} events): accuracy {}, AUC {}, loss {}", test.events,
+                           figure(test.accuracy), figure(test.auc), figure(test.loss)));
+}
+}  // namespace
+
+int train(Session const& session, TrainArgs const& args)
+{
+    auto const begin = std::chrono::steady_clock::now();
+    StopSignals const signals;
+    Job const job = open_job(session, args);
+    Options const& s = job.settings;
+    Context ctx = make_context(s);
+    EventSet const events = read_store(args.data);
+    double const read_s = seconds_since(begin);
+    Split const split =
+        split_events(events, {.train = s.get_double("split.train"),
+                              .valid = s.get_double("split.valid"),
+                              .test = s.get_double("split.test"),
+                              .fraction = s.get_double("split.fraction"),
+                              .seed = static_cast<std::uint64_t>(s.get_int("split.seed"))});
+    InputScaling const scaling = scaling_of(s, events, split);
+    double const prepare_s = seconds_since(begin) - read_s;
+
+    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
+    job.run.write_json("env.json", environment(session, ctx, s));
+    job.run.write_json("data.json", data_record(args.data, events, split));
+    log::info("{}: {} events of {} files; train {}, valid {}, test {}", args.data, events.size(),
+              events.files.size(), split.train.size(), split.valid.size(), split.test.size());
+
+    Progress progress("train");
+    auto const epochs = s.get_int("train.epochs");
+    Trainer trainer(
+        ctx, job.model, s, events, split, scaling, job.run,
+        {.status =
+             [&](TrainingStatus const& t) {
+                 if (!progress.due()) return;
+                 double const part = static_cast<double>(t.step) / static_cast<double>(t.steps);
+                 progress.update(
+                     (static_cast<double>(t.epoch - 1) + part) / static_cast<double>(t.epochs),
+                     fmt::format("epoch {}/{} step {}/{} {:.0f} events/s data {:.1f}% loss {:.4f}",
+                                 t.epoch, t.epochs, t.step, t.steps, t.events_per_s,
+                                 100 * t.data_wait_fraction, t.loss));
+             },
+         .epoch_done =
+             [&](EpochFigures const& f) {
+                 progress.clear();
+                 report_epoch(f, epochs);
+             },
+         .stop_requested = stop_requested});
+    log::detail("{}: {:.0f} MB for one training step", job.model,
+                static_cast<double>(trainer.planned_bytes()) / 1e6);
+    args.resume ? trainer.resume() : trainer.start();
+    TrainingEnd const end = trainer.run();
+    progress.clear();
+    if (end == TrainingEnd::interrupted)
+        throw_if_stopped("checkpoints/last is saved; train --resume goes on");
+
+    auto const judged = std::chrono::steady_clock::now();
+    Evaluation const valid = judge(ctx, job, events, split.valid, nullptr);
+    Evaluation const test = judge(ctx, job, events, split.test, "predictions_test.csv");
+    if (s.get_bool("train.retrain_on_all")) retrain(ctx, job, events, trainer.best_epoch());
+
+    std::vector<std::pair<std::string, double>> stages = {{"read the store", read_s},
+                                                          {"fit the scaling", prepare_s}};
+    for (auto const& stage : trainer.timing())
+        stages.push_back(stage);
+    stages.emplace_back("final evaluation", seconds_since(judged));
+    Json summary = {{"run_dir", job.run.path()},
+                    {"model", job.model},
+                    {"device", name_of(ctx.backend())},
+                    {"precision", precision_of(s, ctx)},
+                    {"epochs", trainer.epochs_done()},
+                    {"best_epoch", trainer.best_epoch()},
+                    {"events_per_s", trainer.events_per_s()},
+                    {"wall_s", seconds_since(begin)},
+                    {"data_wait_fraction", trainer.data_wait_fraction()},
+                    {"valid", headline(valid)},
+                    {"test", headline(test)},
+                    {"timing", timing_json(stages)}};
+    job.run.write_json("summary.json", summary);
+    if (session.global.json)
+        print_json(summary);
+    else
+        print_summary(summary, test);
+    return 0;
+}
+}  // namespace calofuse::commands
