@@ -36,9 +36,9 @@ enum class TrainingEnd : std::uint8_t { epochs, early_stop, interrupted };
 class Trainer {
   public:
     struct Hooks {
-        std::function<void(TrainingStatus const&)> status;
-        std::function<void(EpochFigures const&)> epoch_done;
-        std::function<bool()> stop_requested;
+        std::function<void(TrainingStatus const&)> status = {};
+        std::function<void(EpochFigures const&)> epoch_done = {};
+        std::function<bool()> stop_requested = {};
     };
 
     Trainer(Context& ctx,

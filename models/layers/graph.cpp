@@ -1,6 +1,7 @@
 #include "models/layers/graph.hpp"
 
 #include "kernels/graph/adjacency.hpp"
+#include "kernels/graph/dense_gat.hpp"
 #include "kernels/graph/readout.hpp"
 
 namespace calofuse::layers {
@@ -33,6 +34,47 @@ Var gather(Tape& tape, Var u, Var r, Var bias, TensorRef a)
                                       .activation = NodeActivation::relu,
                                       .du = u.grad,
                                       .dr = r.grad,
+                                      .dbias = bias.grad});
+        });
+    return y;
+}
+/// y = relu(attention over the neighbours + bias), heads side by side; h (B, V, heads * C).
+Var attend(
+    Tape& tape, Parameters const& parameters, Var h, TensorRef a, GraphWeights const& weights)
+{
+    std::int64_t const batch = h.value.shape[0], nodes = h.value.shape[1];
+    std::int64_t const heads = weights.heads, c = weights.out / heads;
+    Var const y = tape.make({batch, nodes, weights.out});
+    Var const by_head = h.reshaped({batch, nodes, heads, c});
+    Var const self = parameters.var(weights.attention_self).reshaped({c, heads});
+    Var const neighbour = parameters.var(weights.attention_neighbour).reshaped({c, heads});
+    Var const bias = parameters.var(weights.bias);
+    TensorRef const alpha = tape.make_value(DType::f32, {batch, nodes, heads, nodes});
+    DenseGatOptions const options{.activation = NodeActivation::relu};
+    Context* const ctx = &tape.ctx();
+    tape.record(
+        "dense_gat",
+        [=] {
+            dense_gat_forward(*ctx, {.a = a,
+                                     .h = by_head.value,
+                                     .attn_self = self.value,
+                                     .attn_neigh = neighbour.value,
+                                     .bias = bias.value,
+                                     .options = options,
+                                     .alpha = alpha,
+                                     .y = y.value});
+        },
+        [=] {
+            dense_gat_backward(*ctx, {.h = by_head.value,
+                                      .attn_self = self.value,
+                                      .attn_neigh = neighbour.value,
+                                      .alpha = alpha,
+                                      .y = y.value,
+                                      .options = options,
+                                      .dy = y.grad,
+                                      .dh = by_head.grad,
+                                      .dattn_self = self.grad,
+                                      .dattn_neigh = neighbour.grad,
                                       .dbias = bias.grad});
         });
     return y;
@@ -102,7 +144,7 @@ Var graph_conv(
         case GraphKind::gcn:
             return gather(tape, u, {}, bias, a);
         case GraphKind::gat:
-            break;
+            return attend(tape, parameters, u, a, weights);
     }
     return u;
 }
