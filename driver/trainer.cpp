@@ -18,13 +18,16 @@ double now()
     return duration<double>(steady_clock::now().time_since_epoch()).count();
 }
 
-/// `count` rows spread evenly over all: every file takes part, and the choice is always the same.
+/// `count` rows spread evenly over all, so that every file takes part, and mixed, so that every batch
+/// has the composition of the whole: statistics of a batch of one class would be worth nothing.
+/// The choice is always the same.
 std::vector<std::int32_t> spread(std::vector<std::int32_t> const& rows, std::int64_t count)
 {
+    constexpr std::uint64_t kFixedSeed = 1;
     std::vector<std::int32_t> out(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < out.size(); ++i)
         out[i] = rows[i * rows.size() / out.size()];
-    return out;
+    return shuffled(std::move(out), kFixedSeed, 0);
 }
 
 PlateauConfig plateau_config(Options const& s)
