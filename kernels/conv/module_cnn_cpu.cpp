@@ -97,59 +97,59 @@ void second_statistics(Plan const& plan, ModuleCnnArgs const& args, double const
         }
 }
 
-/// The second norm of z2 (which lacks its bias): u = z2 * gain + shift, xhat = (z2 - mean) * inverse.
-struct SecondNorm {
-    Scratch<float> memory;
-    float *gain, *shift, *mean, *inverse;  ///< (S, C') each, 0 past C
-
-    SecondNorm(Context& ctx,
-               Plan const& plan,
-               ModuleCnnWeights const& weights,
-               ModuleCnnStats const& stats)
-        : memory(ctx.scratch<float>(4 * plan.sets * plan.padded))
-        , gain(memory.data())
-        , shift(gain + plan.sets * plan.padded)
-        , mean(shift + plan.sets * plan.padded)
-        , inverse(mean + plan.sets * plan.padded)
-    {
-        auto const gamma = weights.gamma2.view<float const, 2>();
-        auto const beta = weights.beta2.view<float const, 2>();
-        auto const b2 = weights.b2.view<float const, 2>();
-        auto const mean2 = stats.mean2.view<float const, 2>();
-        auto const var2 = stats.var2.view<float const, 2>();
-        std::fill_n(memory.data(), memory.size(), 0.0F);
-        for (std::int64_t s = 0; s < plan.sets; ++s)
-            for (std::int64_t c = 0; c < plan.channels; ++c) {
-                std::int64_t const i = s * plan.padded + c;
-                double const inv = 1.0 / std::sqrt(double{var2(s, c)} + plan.options.eps);
-                double const centre = double{mean2(s, c)} - b2(s, c);
-                gain[i] = static_cast<float>(gamma(s, c) * inv);
-                shift[i] = static_cast<float>(beta(s, c) - centre * gamma(s, c) * inv);
-                mean[i] = static_cast<float>(centre);
-                inverse[i] = static_cast<float>(inv);
-            }
-    }
-};
-
-/// Bits of `count` consecutive elements from `first`: 1 where dropout keeps it. `kept` has room for
-/// whole random blocks; returns where the first element's bit lies.
-std::uint8_t const* dropout_bits(ModuleCnnOptions const& options,
-                                 std::uint32_t step,
-                                 std::int64_t first,
-                                 std::int64_t count,
-                                 std::uint8_t* kept)
+/// Bytes of `count` consecutive elements from `first`: 1 where dropout keeps it. `blocks` has room
+/// for whole random blocks; returns where the first element's byte lies.
+std::uint8_t const* dropout_bytes(ModuleCnnOptions const& options,
+                                  std::uint32_t step,
+                                  std::int64_t first,
+                                  std::int64_t count,
+                                  std::uint32_t* blocks)
 {
-    std::uint32_t const threshold = dropout_threshold(options.dropout_rate);
-    std::int64_t const block = first / 4;
-    std::int64_t const blocks = (first + count + 3) / 4 - block;
-#pragma omp simd
-    for (std::int64_t i = 0; i < blocks; ++i) {
-        PhiloxWords const words =
-            random_words(options.seed, options.stream, step, static_cast<std::uint64_t>(block + i));
-        for (int j = 0; j < 4; ++j)
-            kept[4 * i + j] = (words.w[j] >> 8U) >= threshold ? 1 : 0;
+    if (options.dropout_rate == 0.0F) {
+        std::fill_n(blocks, (count + 7) / 4, 0x01010101U);
+        return reinterpret_cast<std::uint8_t const*>(blocks);
     }
-    return kept + first % 4;
+    std::uint64_t const seed = options.seed;
+    std::uint32_t const stream = options.stream;
+    std::uint32_t const threshold = dropout_threshold(options.dropout_rate);
+    auto const begin = static_cast<std::uint64_t>(first) / 4U;
+    std::int64_t const num_blocks = (first + count + 3) / 4 - first / 4;
+#pragma omp simd
+    for (std::int64_t i = 0; i < num_blocks; ++i) {
+        std::uint32_t const bits =
+            dropout_keep4(seed, stream, step, begin + static_cast<std::uint64_t>(i), threshold);
+        blocks[i] = (bits & 1U) | (bits & 2U) << 7U | (bits & 4U) << 14U | (bits & 8U) << 21U;
+    }
+    return reinterpret_cast<std::uint8_t const*>(blocks) + first % 4;
+}
+
+/// out = leaky_relu(z * gain + shift) * scale where kept, else 0.
+void norm_one_cell(std::int64_t channels,
+                   float const* __restrict z,
+                   float const* __restrict gain,
+                   float const* __restrict shift,
+                   std::uint8_t const* __restrict kept,
+                   float slope,
+                   float scale,
+                   float* __restrict out)
+{
+    for (std::int64_t c = 0; c < channels; ++c) {
+        float const u = z[c] * gain[c] + shift[c];
+        float const a = u > 0.0F ? u : u * slope;
+        out[c] = kept[c] != 0 ? a * scale : 0.0F;
+    }
+}
+
+/// f(row of (B, 41), weight set, chunk of events) for every pooled cell.
+template <class F>
+void each_pooled_cell(Context& ctx, Plan const& plan, F&& f)
+{
+    parallel_chunks(ctx, plan.batch, kEventsPerItem, [&](auto begin, auto end, auto chunk) {
+        for (std::int64_t b = begin; b < end; ++b)
+            for (int m = 0; m < kNumModules; ++m)
+                for (int q = module_pooled_begin(m); q < module_pooled_begin(m + 1); ++q)
+                    f(b * kNumPooledCells + q, plan.set_of_module(m), chunk);
+    });
 }
 
 /// pooled -> y: norm, leaky ReLU, dropout; notes in `choice` what dropout keeps.
@@ -163,32 +163,49 @@ void normalise(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, float 
     auto const y = args.y.view<float, 2>();
     std::uint8_t* const choices =
         args.saved.choice.empty() ? nullptr : args.saved.choice.flat<std::uint8_t>().data;
-    auto const one_cell = [&](std::int64_t row, std::int64_t set) {
-        std::uint8_t bits[kMaxModuleChannels + 8];
-        std::fill_n(bits, plan.channels, std::uint8_t{1});
+    std::int64_t const channels = plan.channels;
+    each_pooled_cell(ctx, plan, [&](std::int64_t row, std::int64_t set, std::int64_t) {
+        std::uint32_t blocks[kMaxModuleChannels / 4 + 2];
         std::uint8_t const* const kept =
-            drops ? dropout_bits(plan.options, step, row * plan.channels, plan.channels, bits)
-                  : bits;
-        float* const out = y.data + row * plan.channels;
-        float const* const z = pooled + row * plan.padded;
-        float const* const gain = norm.gain + set * plan.padded;
-        float const* const shift = norm.shift + set * plan.padded;
-        for (std::int64_t c = 0; c < plan.channels; ++c) {
-            float const u = z[c] * gain[c] + shift[c];
-            float const a = u > 0.0F ? u : u * plan.options.slope;
-            out[c] = kept[c] != 0 ? a * scale : 0.0F;
-        }
+            dropout_bytes(plan.options, step, row * channels, channels, blocks);
+        norm_one_cell(channels, pooled + row * plan.padded, norm.gain + set * plan.padded,
+                      norm.shift + set * plan.padded, kept, plan.options.slope, scale,
+                      y.data + row * channels);
         if (choices == nullptr) return;
         std::uint8_t* const choice = choices + row * plan.padded;
-        for (std::int64_t c = 0; c < plan.channels; ++c)
-            choice[c] = static_cast<std::uint8_t>(choice[c] | (kept[c] != 0 ? kKeptBit : 0));
-    };
-    parallel_chunks(ctx, plan.batch, kEventsPerItem, [&](auto begin, auto end, auto) {
-        for (std::int64_t b = begin; b < end; ++b)
-            for (int m = 0; m < kNumModules; ++m)
-                for (int q = module_pooled_begin(m); q < module_pooled_begin(m + 1); ++q)
-                    one_cell(b * kNumPooledCells + q, plan.set_of_module(m));
+        for (std::int64_t c = 0; c < channels; ++c)
+            choice[c] = static_cast<std::uint8_t>(choice[c] | kept[c] << 2);
     });
+}
+
+/// g = dy * slope * scale where kept, else 0; sums (2, C') += g and g xhat, with g not yet rounded
+/// to float: sums that cancel on paper should nearly do so here.
+void second_gradient_of_cell(std::int64_t channels,
+                             std::int64_t padded,
+                             SecondNorm const& norm,
+                             std::int64_t at,
+                             float const* __restrict z,
+                             std::uint8_t const* __restrict choice,
+                             float const* __restrict dy,
+                             float slope,
+                             float scale,
+                             float* __restrict g,
+                             double* __restrict sums)
+{
+    float const* __restrict const gain = norm.gain + at;
+    float const* __restrict const shift = norm.shift + at;
+    float const* __restrict const mean = norm.mean + at;
+    float const* __restrict const inverse = norm.inverse + at;
+    for (std::int64_t c = 0; c < channels; ++c) {
+        float const u = z[c] * gain[c] + shift[c];
+        float const factor = u > 0.0F ? scale : scale * slope;
+        float const kept = (choice[c] & kKeptBit) != 0 ? factor : 0.0F;
+        double const exact = double{dy[c]} * kept;
+        g[c] = static_cast<float>(exact);
+        sums[c] += exact;
+        sums[padded + c] += exact * ((z[c] - mean[c]) * inverse[c]);
+    }
+    std::fill(g + channels, g + padded, 0.0F);
 }
 
 /// Gradients of the second norm's parameters, and what turns g into dz2: (S, 4, C') coefficients.
@@ -205,32 +222,12 @@ void second_norm_gradients(
     std::uint8_t const* const choices = args.saved.choice.flat<std::uint8_t const>().data;
     auto const dy = args.dy.view<float const, 2>();
     float const scale = 1.0F / (1.0F - plan.options.dropout_rate);
-    auto const one_cell = [&](std::int64_t row, std::int64_t set, double* set_sums) {
-        std::int64_t const at = set * plan.padded;
-        float* const out = g + row * plan.padded;
-        float const* const z = pooled + row * plan.padded;
-        std::uint8_t const* const choice = choices + row * plan.padded;
-        for (std::int64_t c = 0; c < plan.channels; ++c) {
-            float const u = z[c] * norm.gain[at + c] + norm.shift[at + c];
-            float const slope = u > 0.0F ? scale : scale * plan.options.slope;
-            // In double before it is rounded: sums that cancel on paper should nearly do so here.
-            double const exact = (choice[c] & kKeptBit) != 0
-                                     ? double{dy.data[row * plan.channels + c]} * slope
-                                     : 0.0;
-            out[c] = static_cast<float>(exact);
-            set_sums[c] += exact;
-            set_sums[plan.padded + c] +=
-                exact * ((z[c] - norm.mean[at + c]) * norm.inverse[at + c]);
-        }
-        std::fill(out + plan.channels, out + plan.padded, 0.0F);
-    };
-    parallel_chunks(ctx, plan.batch, kEventsPerItem, [&](auto begin, auto end, auto chunk) {
-        for (std::int64_t b = begin; b < end; ++b)
-            for (int m = 0; m < kNumModules; ++m)
-                for (int q = module_pooled_begin(m); q < module_pooled_begin(m + 1); ++q)
-                    one_cell(
-                        b * kNumPooledCells + q, plan.set_of_module(m),
-                        sums.data() + chunk * sums_size + plan.set_of_module(m) * 2 * plan.padded);
+    each_pooled_cell(ctx, plan, [&](std::int64_t row, std::int64_t set, std::int64_t chunk) {
+        std::int64_t const at = row * plan.padded;
+        second_gradient_of_cell(plan.channels, plan.padded, norm, set * plan.padded, pooled + at,
+                                choices + at, dy.data + row * plan.channels, plan.options.slope,
+                                scale, g + at,
+                                sums.data() + chunk * sums_size + set * 2 * plan.padded);
     });
     auto const dgamma = args.d.gamma2.view<float, 2>();
     auto const dbeta = args.d.beta2.view<float, 2>();

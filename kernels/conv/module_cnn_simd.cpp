@@ -5,6 +5,8 @@
 namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE {
 namespace {
 constexpr int kTaps = 9;
+/// Cells that the weight gradient takes at a time: their a1 and dz2 stay in the L1 cache.
+constexpr int kCellsPerGroup = 4;
 constexpr int kMaxPanels = kMaxModuleChannels / 16;
 constexpr int kDoubles = kLanes / 2;
 typedef double DoubleVector __attribute__((vector_size(8 * kDoubles)));
@@ -34,16 +36,25 @@ int cell_under(int side, int cell, int tap)
 
 void fill_columns(ModuleTile const& tile)
 {
+    constexpr int kCentre = 4;
     int const cells = tile.side * tile.side;
+    auto const row = [&](int cell, int t) {
+        return tile.columns + (cell * kColumnRows + t) * kTileEvents;
+    };
     for (int cell = 0; cell < cells; ++cell)
-        for (int t = 0; t < kColumnRows; ++t) {
-            float* const out = tile.columns + (cell * kColumnRows + t) * kTileEvents;
-            int const from = t < kTaps ? cell_under(tile.side, cell, t) : -1;
-            for (int e = 0; e < kTileEvents; ++e) {
-                bool const real = e < tile.events;
-                out[e] = real && t == kTaps ? 1.0F : 0.0F;
-                if (real && from >= 0) out[e] = tile.x[e * tile.x_stride + from];
-            }
+        for (int e = 0; e < kTileEvents; ++e) {
+            bool const real = e < tile.events;
+            row(cell, kCentre)[e] = real ? tile.x[e * tile.x_stride + cell] : 0.0F;
+            row(cell, kTaps)[e] = real ? 1.0F : 0.0F;
+        }
+    for (int cell = 0; cell < cells; ++cell)
+        for (int t = 0; t < kTaps; ++t) {
+            if (t == kCentre) continue;
+            int const from = cell_under(tile.side, cell, t);
+            for (int e = 0; e < kTileEvents; e += kDoubles)
+                *reinterpret_cast<LooseHalf*>(row(cell, t) + e) =
+                    from >= 0 ? *reinterpret_cast<LooseHalf const*>(row(from, kCentre) + e)
+                              : HalfVector{};
         }
 }
 
@@ -191,27 +202,24 @@ void second_norm_backward(ModuleTile const& tile,
         bool const is_pooled = row / 2 < half && col / 2 < half;
         int const q = row / 2 * half + col / 2;
         IntVector const k = IntVector{} + (row % 2 * 2 + col % 2);
-        for (int c = 0; c < tile.channels; c += kLanes) {
-            Vector const mean = load(coefficients + c);
-            Vector const slope = load(coefficients + tile.channels + c);
-            Vector const shift = load(coefficients + 2 * tile.channels + c);
-            Vector const gain = load(coefficients + 3 * tile.channels + c);
-            float const* const z = tile.z2 + cell * tile.events * tile.channels + c;
-            float* const out = tile.dz2
-                               + (c / width * cells + cell) * std::int64_t{tile.events} * width
-                               + c % width;
-            for (int e = 0; e < tile.events; ++e) {
-                Vector dz = (load(z + e * tile.channels) - mean) * slope + shift;
+        for (int e = 0; e < tile.events; ++e)
+            for (int c = 0; c < tile.channels; c += kLanes) {
+                Vector const z = load(tile.z2 + (cell * tile.events + e) * tile.channels + c);
+                Vector const mean = load(coefficients + c);
+                Vector const slope = load(coefficients + tile.channels + c);
+                Vector dz = (z - mean) * slope + load(coefficients + 2 * tile.channels + c);
                 if (is_pooled) {
                     std::int64_t const at = e * stride + q * tile.channels + c;
                     ByteVector const bytes = *reinterpret_cast<LooseBytes const*>(choice + at);
                     IntVector const chosen =
                         (__builtin_convertvector(bytes, IntVector) & kChoiceMask) == k;
+                    Vector const gain = load(coefficients + 3 * tile.channels + c);
                     dz += chosen ? load(g + at) * gain : Vector{};
                 }
-                store(out + e * width, dz);
+                store(tile.dz2 + (c / width * cells + cell) * std::int64_t{tile.events} * width
+                          + e * width + c % width,
+                      dz);
             }
-        }
     }
 }
 
@@ -219,25 +227,26 @@ void add_weight_gradient(ModuleTile const& tile, float* dw2)
 {
     int const width = panel_width(tile.channels);
     int const cells = tile.side * tile.side;
-    for (int t = 0; t < kTaps; ++t)
-        for (int column = 0; column < tile.channels; column += width) {
-            Factors factors[kMaxModuleCells];
-            int count = 0;
-            for (int cell = 0; cell < cells; ++cell)
-                if (int const from = cell_under(tile.side, cell, t); from >= 0)
-                    factors[count++] = {
-                        tile.a1 + from * tile.events * tile.channels,
-                        tile.dz2 + (column * cells + std::int64_t{cell} * width) * tile.events};
-            multiply({.factors = factors,
-                      .num_factors = count,
-                      .depth = tile.events,
-                      .row_stride = 1,
-                      .depth_stride = tile.channels,
-                      .ldb = width,
-                      .c = dw2 + t * tile.channels * tile.channels + column,
-                      .ldc = tile.channels},
-                     tile.channels, width, Accumulate{});
-        }
+    for (int first = 0; first < cells; first += kCellsPerGroup)
+        for (int t = 0; t < kTaps; ++t)
+            for (int column = 0; column < tile.channels; column += width) {
+                Factors factors[kCellsPerGroup];
+                int count = 0;
+                for (int cell = first; cell < cells && cell < first + kCellsPerGroup; ++cell)
+                    if (int const from = cell_under(tile.side, cell, t); from >= 0)
+                        factors[count++] = {
+                            tile.a1 + from * tile.events * tile.channels,
+                            tile.dz2 + (column * cells + std::int64_t{cell} * width) * tile.events};
+                multiply({.factors = factors,
+                          .num_factors = count,
+                          .depth = tile.events,
+                          .row_stride = 1,
+                          .depth_stride = tile.channels,
+                          .ldb = width,
+                          .c = dw2 + t * tile.channels * tile.channels + column,
+                          .ldc = tile.channels},
+                         tile.channels, width, Accumulate{});
+            }
 }
 
 /// da1 of one cell: every tap of the cells that read it.

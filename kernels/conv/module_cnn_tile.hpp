@@ -171,6 +171,40 @@ inline void pack_w1(Plan const& plan,
              });
 }
 
+/// The second norm of z2 (which lacks its bias): u = z2 * gain + shift, xhat = (z2 - mean) * inverse.
+struct SecondNorm {
+    Scratch<float> memory;
+    float *gain, *shift, *mean, *inverse;  ///< (S, C') each, 0 past C
+
+    SecondNorm(Context& ctx,
+               Plan const& plan,
+               ModuleCnnWeights const& weights,
+               ModuleCnnStats const& stats)
+        : memory(ctx.scratch<float>(4 * plan.sets * plan.padded))
+        , gain(memory.data())
+        , shift(gain + plan.sets * plan.padded)
+        , mean(shift + plan.sets * plan.padded)
+        , inverse(mean + plan.sets * plan.padded)
+    {
+        auto const gamma = weights.gamma2.view<float const, 2>();
+        auto const beta = weights.beta2.view<float const, 2>();
+        auto const b2 = weights.b2.view<float const, 2>();
+        auto const mean2 = stats.mean2.view<float const, 2>();
+        auto const var2 = stats.var2.view<float const, 2>();
+        std::fill_n(memory.data(), memory.size(), 0.0F);
+        for (std::int64_t s = 0; s < plan.sets; ++s)
+            for (std::int64_t c = 0; c < plan.channels; ++c) {
+                std::int64_t const i = s * plan.padded + c;
+                double const inv = 1.0 / std::sqrt(double{var2(s, c)} + plan.options.eps);
+                double const centre = double{mean2(s, c)} - b2(s, c);
+                gain[i] = static_cast<float>(gamma(s, c) * inv);
+                shift[i] = static_cast<float>(beta(s, c) - centre * gamma(s, c) * inv);
+                mean[i] = static_cast<float>(centre);
+                inverse[i] = static_cast<float>(inv);
+            }
+    }
+};
+
 /// First and second moments of the inputs under the nine taps.
 struct InputMoments {
     double count = 0;
