@@ -1,6 +1,7 @@
 #include "driver/split.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 

@@ -91,7 +91,7 @@ std::vector<float> train_some(HybridConfig const& config,
     ToyEvents const events(64);
     Hybrid model(ctx, config);
     EventInput const input(ctx, toy_scaling(), events.adc);
-    Optimizer optimizer(ctx, model.parameters(), {});
+    Optimizer optimizer(ctx, model.parameters(), {.learning_rate = 5e-3});
     TrainingStep step(ctx, model, input, optimizer, 64);
     for (int i = 0; i < steps; ++i)
         step.run(events.rows, events.target);
@@ -200,7 +200,7 @@ TEST(Hybrid, every_option_learns_a_toy)
         config.gnn_layers = option % 4;
         config.torch_init = option == 3;
         double loss = 0;
-        train_some(config, 0, 40, &loss);
+        train_some(config, 0, 60, &loss);
         EXPECT_LT(loss, 0.3) << "option " << option;
     }
 }
