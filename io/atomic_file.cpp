@@ -139,6 +139,11 @@ void AtomicFile::write(void const* data, std::size_t bytes)
     }
 }
 
+void AtomicFile::start_writeback() const
+{
+    ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: failures show in commit
+}
+
 void AtomicFile::publish()
 {
     if (overwrite_ == Overwrite::no) {

@@ -34,6 +34,9 @@ class AtomicFile {
     /// As the caller gave it.
     std::string const& path() const { return path_; }
 
+    /// Lets the disk begin with what is written so far, so that `commit` has less to wait for.
+    void start_writeback() const;
+
     /// fsync, rename, fsync of the folder. Nothing may be written afterwards.
     void commit();
 

@@ -1,5 +1,6 @@
 #include "io/hdf5.hpp"
 
+#include <cstring>
 #include <fmt/core.h>
 
 namespace calofuse::h5 {
@@ -200,6 +201,48 @@ void append(Dataset const& dataset,
             std::string const& path)
 {
     append_rows(dataset, native_type(kind), columns, have, rows, data, path);
+}
+
+std::uint32_t fletcher32(std::span<std::uint16_t const> words)
+{
+    constexpr std::size_t kBlock = 256;  // sums of a block fit into 32 bits: 256 * 257 / 2 * 65535
+    constexpr std::uint64_t kModulus = 65535;
+    std::uint64_t sum = 0, weighted = 0;  // weighted: word i counts n - i times
+    for (std::size_t at = 0; at < words.size(); at += kBlock) {
+        std::size_t const n = std::min(kBlock, words.size() - at);
+        std::uint32_t block_sum = 0, block_weighted = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            std::uint16_t const v = words[at + i];
+            auto const word = static_cast<std::uint16_t>(v << 8U | v >> 8U);
+            block_sum += word;
+            block_weighted += word * static_cast<std::uint32_t>(n - i);
+        }
+        weighted = (weighted + n * sum + block_weighted) % (kModulus << 32U);
+        sum += block_sum;
+    }
+    auto const folded = [](std::uint64_t total) {
+        std::uint64_t const rest = total % kModulus;
+        return static_cast<std::uint32_t>(rest == 0 && total != 0 ? kModulus : rest);
+    };
+    return folded(weighted + (sum != 0 ? kModulus : 0)) << 16U | folded(sum);
+}
+
+void write_chunk_u16(Dataset const& dataset,
+                     std::int64_t columns,
+                     std::int64_t first,
+                     std::int64_t end,
+                     std::span<std::uint16_t> chunk,
+                     std::string const& path)
+{
+    std::uint32_t const checksum = fletcher32(chunk.first(chunk.size() - 2));
+    std::memcpy(&chunk[chunk.size() - 2], &checksum, sizeof checksum);
+    hsize_t const size[2] = {static_cast<hsize_t>(end), static_cast<hsize_t>(columns)};
+    hsize_t const offset[2] = {static_cast<hsize_t>(first), 0};
+    check(H5Dset_extent(dataset.get(), size) >= 0
+              && H5Dwrite_chunk(dataset.get(), H5P_DEFAULT, 0, offset, chunk.size_bytes(),
+                                chunk.data())
+                     >= 0,
+          path, "events");
 }
 
 void write_strings(File const& file,

@@ -94,6 +94,18 @@ void append(Dataset const& dataset,
             std::int64_t rows,
             void const* data,
             std::string const& path);
+/// Writes the chunk that starts at row `first` and makes the data set end at row `end`, past the
+/// library's filters: three times as fast. `chunk` holds a whole chunk of 16-bit values (zeros behind
+/// the end) and room for the 4 bytes of its checksum, which are filled in here.
+void write_chunk_u16(Dataset const& dataset,
+                     std::int64_t columns,
+                     std::int64_t first,
+                     std::int64_t end,
+                     std::span<std::uint16_t> chunk,
+                     std::string const& path);
+/// The checksum that HDF5's fletcher32 filter stores: sums of 16-bit words, read as big endian,
+/// modulo 65535, in which 65535 stands for 0 unless every word is 0.
+std::uint32_t fletcher32(std::span<std::uint16_t const> words);
 void write_strings(File const& file,
                    char const* name,
                    std::vector<std::string> const& values,

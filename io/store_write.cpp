@@ -29,6 +29,8 @@ class Column {
         , columns_(columns)
         , width_(std::max<std::int64_t>(columns, 1))
         , chunk_rows_(chunk_rows)
+        , direct_(std::is_same_v<T, std::uint16_t> && columns > 0
+                  && compression == Compression::none)
         , dataset_(h5::create_dataset(file,
                                       name,
                                       h5::kind_of<T>(),
@@ -69,15 +71,34 @@ class Column {
   private:
     void write(T const* data, std::int64_t rows)
     {
+        if constexpr (std::is_same_v<T, std::uint16_t>) {
+            if (direct_) return write_chunks(data, rows);
+        }
         h5::append(dataset_, h5::kind_of<T>(), columns_, have_, rows, data, path_);
         have_ += rows;
+    }
+    void write_chunks(std::uint16_t const* data, std::int64_t rows)
+    {
+        auto const size = static_cast<std::size_t>(chunk_rows_ * width_);
+        chunk_.resize(size + 2);
+        while (rows > 0) {
+            std::int64_t const taken = std::min(rows, chunk_rows_);
+            auto const end = std::copy_n(data, taken * width_, chunk_.begin());
+            std::fill(end, chunk_.end(), std::uint16_t{0});
+            h5::write_chunk_u16(dataset_, columns_, have_, have_ + taken, chunk_, path_);
+            have_ += taken;
+            data += taken * width_;
+            rows -= taken;
+        }
     }
 
     std::string path_;
     std::int64_t columns_, width_, chunk_rows_;
+    bool direct_;  ///< past the library's filters
     std::int64_t have_ = 0;
     h5::Dataset dataset_;
     std::vector<T> pending_;
+    std::vector<std::uint16_t> chunk_;
 };
 
 template <class T>
@@ -238,6 +259,7 @@ std::string StoreWriter::finish(std::vector<SourceFile> const& files,
     write_detector(s.file, map, pedestals, path);
     write_attributes(s.file, map, path);
     h5::close_file(s.file, path);
+    s.output.start_writeback();
     std::string digest = sha256_of_file(s.output.temp_path());
     Manifest manifest = {{digest, std::filesystem::path(path).filename().string()}};
     manifest.insert(manifest.end(), inputs.begin(), inputs.end());

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "io/event_quality.hpp"
+#include "io/hdf5.hpp"
 #include "io/input_file.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tests/support/toy_store.hpp"
@@ -142,6 +143,30 @@ TEST(Store, h5py_reads_it)
         "assert f['detector/channel_map'].shape == (249, 4);"
         "assert f['events/label'][:].sum() == 702";
     EXPECT_EQ(std::system(("/usr/bin/python3 -c \"" + script + "\"").c_str()), 0);
+}
+
+TEST(Store, checksum_is_the_one_of_the_library)
+{
+    // The definition: 16-bit big-endian words, end-around folds to 16 bits after each word.
+    auto const fold = [](std::uint32_t x) {
+        return (x & 0xffffU) + (x >> 16U);
+    };
+    std::mt19937 rng(5);
+    for (std::size_t const n : {1, 2, 255, 256, 257, 5000, 70000})
+        for (unsigned const kind : {0U, 1U, 2U, 3U}) {
+            std::vector<std::uint16_t> words(n);
+            for (auto& w : words)
+                w = static_cast<std::uint16_t>(kind == 0   ? 0
+                                               : kind == 1 ? 0xffff
+                                               : kind == 2 ? rng()
+                                                           : rng() % 2);
+            std::uint32_t sum = 0, weighted = 0;
+            for (auto const w : words) {
+                sum = fold(sum + static_cast<std::uint16_t>(w << 8U | w >> 8U));
+                weighted = fold(weighted + sum);
+            }
+            EXPECT_EQ(h5::fletcher32(words), fold(weighted) << 16U | fold(sum)) << n << " " << kind;
+        }
 }
 
 TEST(EventQuality, pedestals_are_found_among_signals)
