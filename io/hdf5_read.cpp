@@ -123,7 +123,8 @@ Shape shape_of(Dataset const& dataset, std::string const& name, std::string cons
 void check_links(File const& file, char const* group, std::string const& path)
 {
     H5G_info_t info{};
-    if (H5Lexists(file.get(), group, H5P_DEFAULT) <= 0 && std::strcmp(group, "/") != 0) return;
+    // Asked first: the call below would follow a link into another file.
+    if (std::strcmp(group, "/") != 0 && !follows_hard_links(file, group, path)) return;
     if (H5Gget_info_by_name(file.get(), group, &info, H5P_DEFAULT) < 0)
         fail(path, "CF-H5-12", fmt::format("cannot read {}{}", group, last_reason()));
     if (info.nlinks > kMaxLinks)
