@@ -27,6 +27,7 @@ void check(LinearGroups const& groups,
                    "y is " << y.describe() << " for x " << x.describe() << " in " << groups.count
                            << " groups");
     std::int64_t const outputs = out.shape[1] / groups.count;
+    CALOFUSE_CHECK(outputs >= 1, "y is " << y.describe());
     std::array<std::int64_t, kMaxLinearGroups> set_width = {};
     std::int64_t columns = 0;
     for (std::size_t g = 0; g < static_cast<std::size_t>(groups.count); ++g) {

@@ -1,26 +1,30 @@
 /// \file kernels/dense/linear_simd.hpp
-/// The one loop of the dense layer, compiled once per instruction set (runtime/isa.hpp).
+/// The vector part of linear: one panel of columns of a matrix product.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 namespace calofuse::cpu {
-/// C[r, c] += sum_k A[r row_stride + k depth_stride] * B[k, c]; plain data, sizes may be 0.
-struct LinearProduct {
+/// c[r, j] (+)= sum_k a[r row_stride + k depth_stride] b[k, j], j below the panel's width; b and c
+/// are contiguous rows of that width.
+struct LinearPanel {
     float const* a;
-    std::ptrdiff_t row_stride, depth_stride;
     float const* b;
-    std::ptrdiff_t ldb;
     float* c;
-    std::ptrdiff_t ldc;
-    std::int64_t rows, depth, columns;
+    std::int64_t row_stride, depth_stride;
+    int rows, depth, width;
+    bool accumulate;  ///< plain data between our own two files
 };
 
+struct LinearKernels {
+    /// Columns of a panel of a matrix with `columns` (a multiple of 16) columns.
+    int (*panel_width)(int columns);
+    void (*multiply)(LinearPanel const& panel);
+};
 namespace avx2 {
-void multiply_add(LinearProduct const& p);
-}
+extern LinearKernels const linear_kernels;
+}  // namespace avx2
 namespace avx512 {
-void multiply_add(LinearProduct const& p);
-}
+extern LinearKernels const linear_kernels;
+}  // namespace avx512
 }  // namespace calofuse::cpu

@@ -1,7 +1,6 @@
 #include "kernels/dense/linear.hpp"
 
-#include <cstdlib>
-
+#include "runtime/isa.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/gradcheck.hpp"
 
@@ -155,19 +154,25 @@ TEST_P(Linear, agrees_with_oracle_and_any_number_of_threads)
     Case const& c = GetParam();
     Sizes const at = sizes_of(c);
     Data const d = make_data(c, at);
-    Results const got = run(c, at, d, 1);
     std::int64_t widest = 0;
     for (std::int32_t const width : c.widths)
         widest = std::max<std::int64_t>(widest, width);
     double const allowed = 4 * 1.2e-7 * std::sqrt(static_cast<double>(widest + 1));
-    expect_close(got.y, oracle(c, at, d), allowed, allowed);
     Grads const want = oracle_backward(c, at, d);
     auto const groups = static_cast<std::int64_t>(c.widths.size());
-    expect_summed(got.dx, want.dx, c.outputs);
-    expect_summed(got.dw, want.dw, c.rows * groups);
-    if (c.bias) expect_summed(got.db, want.db, c.rows * groups);
-    for (int threads : {1, 2, 3})
-        EXPECT_TRUE(run(c, at, d, threads) == got) << threads << " threads";
+    std::vector<Isa> isas = {Isa::avx2};
+    if (cpu_has(Isa::avx512)) isas.push_back(Isa::avx512);
+    for (Isa const isa : isas) {
+        SCOPED_TRACE(name_of(isa));
+        ForcedIsa const forced(isa);
+        Results const got = run(c, at, d, 1);
+        expect_close(got.y, oracle(c, at, d), allowed, allowed);
+        expect_summed(got.dx, want.dx, c.outputs);
+        expect_summed(got.dw, want.dw, c.rows * groups);
+        if (c.bias) expect_summed(got.db, want.db, c.rows * groups);
+        for (int threads : {1, 2, 3})
+            EXPECT_TRUE(run(c, at, d, threads) == got) << threads << " threads";
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(
