@@ -11,6 +11,7 @@ constexpr std::int64_t kRowsPerItem = 96;      // of y and dx: their panel stays
 constexpr std::int64_t kRowsPerChunk = 128;    // of x and dy that a weight gradient takes at a time
 constexpr std::int64_t kRowsPerPacking = 512;  // of dy, and of each partial bias gradient
 constexpr std::int64_t kMaxWidth = 32;
+constexpr float kZeros[kMaxWidth] = {};
 
 LinearKernels const& kernels()
 {
@@ -47,6 +48,33 @@ struct Panels {
         });
     }
 };
+
+/// out (rows, `columns` of rows `out_stride` apart) = tile (rows, width) + bias
+void store_with_bias(float const* __restrict tile,
+                     std::int64_t rows,
+                     std::int64_t width,
+                     std::int64_t columns,
+                     float const* __restrict bias,
+                     float* __restrict out,
+                     std::int64_t out_stride)
+{
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t j = 0; j < columns; ++j)
+            out[r * out_stride + j] = tile[r * width + j] + bias[j];
+}
+
+/// out += tile, shapes as above
+void add_tile(float const* __restrict tile,
+              std::int64_t rows,
+              std::int64_t width,
+              std::int64_t columns,
+              float* __restrict out,
+              std::int64_t out_stride)
+{
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t j = 0; j < columns; ++j)
+            out[r * out_stride + j] += tile[r * width + j];
+}
 
 /// Where a group's columns and weights begin.
 struct Group {
@@ -136,11 +164,8 @@ void add_input_gradient(Context& ctx, Layout const& at, LinearGradArgs const& ar
                                 .depth = static_cast<int>(at.outputs),
                                 .width = static_cast<int>(panels.width),
                                 .accumulate = false});
-            for (std::int64_t n = begin; n < end; ++n) {
-                float* const out = dx.data + n * dx.shape[1] + group.in_begin + column;
-                for (std::int64_t j = 0; j < exist; ++j)
-                    out[j] += tile[(n - begin) * panels.width + j];
-            }
+            add_tile(tile, end - begin, panels.width, exist,
+                     dx.data + begin * dx.shape[1] + group.in_begin + column, dx.shape[1]);
         });
     });
 }
@@ -183,7 +208,7 @@ std::int64_t inputs_per_item(Layout const& at)
     std::int64_t items = 0;
     for (int s = 0; s < at.num_sets; ++s)
         items += (at.first_of_set(s).width + 63) / 64;
-    return items >= 8 ? 64 : 16;
+    return items >= 8 ? 64 : 32;
 }
 
 /// Rows [first, first + count) of dw of a set: all groups and rows of the batch, in order.
@@ -224,9 +249,7 @@ void add_weight_gradient_rows(Layout const& at,
     float* const dw =
         args.dw.flat<float>().data + at.first_of_set(set).w_begin + first * at.outputs;
     panels.each([&](std::int64_t column, std::int64_t exist) {
-        for (std::int64_t i = 0; i < count; ++i)
-            for (std::int64_t j = 0; j < exist; ++j)
-                dw[i * at.outputs + column + j] += sums[column * count + i * panels.width + j];
+        add_tile(sums + column * count, count, panels.width, exist, dw + column, at.outputs);
     });
 }
 }  // namespace
@@ -261,12 +284,9 @@ void linear(Context& ctx, LinearArgs const& args)
                                 .depth = static_cast<int>(group.width),
                                 .width = static_cast<int>(panels.width),
                                 .accumulate = false});
-            for (std::int64_t n = begin; n < end; ++n) {
-                float* const out = y.data + n * y.shape[1] + group.out_begin + column;
-                float const* const sum = tile + (n - begin) * panels.width;
-                for (std::int64_t j = 0; j < exist; ++j)
-                    out[j] = sum[j] + (bias == nullptr ? 0.0F : bias[group.b_begin + column + j]);
-            }
+            store_with_bias(tile, end - begin, panels.width, exist,
+                            bias == nullptr ? kZeros : bias + group.b_begin + column,
+                            y.data + begin * y.shape[1] + group.out_begin + column, y.shape[1]);
         });
     });
 }
