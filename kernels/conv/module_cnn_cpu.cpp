@@ -123,18 +123,21 @@ std::uint8_t const* dropout_bytes(ModuleCnnOptions const& options,
     return reinterpret_cast<std::uint8_t const*>(blocks) + first % 4;
 }
 
-/// out = leaky_relu(z * gain + shift) * scale where kept, else 0.
+/// out = leaky_relu((z - mean) * gain + beta) * scale where kept, else 0.
 void norm_one_cell(std::int64_t channels,
                    float const* __restrict z,
-                   float const* __restrict gain,
-                   float const* __restrict shift,
+                   SecondNorm const& norm,
+                   std::int64_t at,
                    std::uint8_t const* __restrict kept,
                    float slope,
                    float scale,
                    float* __restrict out)
 {
+    float const* __restrict const gain = norm.gain + at;
+    float const* __restrict const beta = norm.beta + at;
+    float const* __restrict const mean = norm.mean + at;
     for (std::int64_t c = 0; c < channels; ++c) {
-        float const u = z[c] * gain[c] + shift[c];
+        float const u = (z[c] - mean[c]) * gain[c] + beta[c];
         float const a = u > 0.0F ? u : u * slope;
         out[c] = kept[c] != 0 ? a * scale : 0.0F;
     }
@@ -168,9 +171,8 @@ void normalise(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, float 
         std::uint32_t blocks[kMaxModuleChannels / 4 + 2];
         std::uint8_t const* const kept =
             dropout_bytes(plan.options, step, row * channels, channels, blocks);
-        norm_one_cell(channels, pooled + row * plan.padded, norm.gain + set * plan.padded,
-                      norm.shift + set * plan.padded, kept, plan.options.slope, scale,
-                      y.data + row * channels);
+        norm_one_cell(channels, pooled + row * plan.padded, norm, set * plan.padded, kept,
+                      plan.options.slope, scale, y.data + row * channels);
         if (choices == nullptr) return;
         std::uint8_t* const choice = choices + row * plan.padded;
         for (std::int64_t c = 0; c < channels; ++c)
@@ -193,11 +195,11 @@ void second_gradient_of_cell(std::int64_t channels,
                              double* __restrict sums)
 {
     float const* __restrict const gain = norm.gain + at;
-    float const* __restrict const shift = norm.shift + at;
+    float const* __restrict const beta = norm.beta + at;
     float const* __restrict const mean = norm.mean + at;
     float const* __restrict const inverse = norm.inverse + at;
     for (std::int64_t c = 0; c < channels; ++c) {
-        float const u = z[c] * gain[c] + shift[c];
+        float const u = (z[c] - mean[c]) * gain[c] + beta[c];
         float const factor = u > 0.0F ? scale : scale * slope;
         float const kept = (choice[c] & kKeptBit) != 0 ? factor : 0.0F;
         double const exact = double{dy[c]} * kept;
