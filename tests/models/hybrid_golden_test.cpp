@@ -75,7 +75,9 @@ TEST_P(HybridGolden, forward_gradients_and_three_steps)
     Tape train(ctx, Mode::train, optimizer.step(), [&](Tape& tape) {
         Var const z = model.forward_cells(tape, input);
         logits = z.value;
-        tape.record("bce", [&, z] {
+        tape.record(
+            "bce",
+            [&, z] {
                 bce_forward(ctx, {.logits = z.value, .target = label.ref(), .loss = loss.ref()});
             },
             [&, z] {
