@@ -6,13 +6,16 @@
 #include "driver/commands/commands.hpp"
 #include "driver/settings.hpp"
 #include "io/config_file.hpp"
+#include "models/registry.hpp"
 
 namespace calofuse::commands {
 int config_dump(Session const& session)
 {
-    Options const options = resolve_settings(session);
+    // With the settings of the default model, so that train reads back what was dumped.
+    OptionSchema const extra = find_model(TrainArgs{}.model).schema();
+    Options const options = resolve_settings(session, extra);
     if (!session.global.json) {
-        fmt::print("{}", dump_toml(program_schema(), options));
+        fmt::print("{}", dump_toml(with_extra(extra), options));
         return 0;
     }
     nlohmann::ordered_json document;

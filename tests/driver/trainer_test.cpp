@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/config_file.hpp"
 #include "tests/support/toy_run.hpp"
 
 namespace calofuse::test {
@@ -147,6 +148,19 @@ TEST(Trainer, refuses_to_resume_on_other_data_or_without_labels)
     EXPECT_THROW(train(toy, settings, folder / "run", 0, -1, true), Error);
     toy.split = {};
     EXPECT_THROW(train(toy, settings, folder / "none", 0), Error);
+}
+
+TEST(Presets, hold_known_settings)
+{
+    int presets = 0;
+    for (auto const& entry : std::filesystem::directory_iterator("models/presets")) {
+        ConfigSources sources;
+        sources.file = entry.path().string();
+        EXPECT_NO_THROW(resolve_options(with_extra(find_model("hybrid").schema()), sources))
+            << entry;
+        ++presets;
+    }
+    EXPECT_GE(presets, 2);
 }
 
 TEST(RunDirectory, holds_one_run)
