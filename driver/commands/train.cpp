@@ -141,21 +141,29 @@ Job open_job(Session const& session, TrainArgs const& args)
             run};
 }
 
-/// The best model on a part of the events, and its scores for the report.
-Evaluation judge(Context& ctx,
-                 Job const& job,
-                 EventSet const& events,
-                 std::span<std::int32_t const> rows,
-                 char const* csv)
-{
-    Checkpoint const best = Checkpoint::read(job.run.checkpoint("best"));
-    std::unique_ptr<Model> const model = restore_model(ctx, best);
-    EventInput const input(ctx, best.scaling(), events.adc);
-    Scorer scorer(ctx, *model, input, 1024, Mode::evaluate);
-    auto const logits = scorer.run(rows);
-    if (csv != nullptr) job.run.write_text(csv, scores_csv(scored_events(events, rows, logits)));
-    return evaluate_logits(events, rows, logits);
-}
+/// The best model of a run, ready to score the events that it was trained with.
+class BestModel {
+  public:
+    BestModel(Context& ctx, RunDirectory const& run, EventSet const& events)
+        : events_(events)
+        , checkpoint_(Checkpoint::read(run.checkpoint("best")))
+        , model_(restore_model(ctx, checkpoint_))
+        , input_(ctx, checkpoint_.scaling(), events.adc)
+        , scorer_(ctx, *model_, input_, 1024, Mode::evaluate)
+    {}
+    std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
+    Evaluation judge(std::span<std::int32_t const> rows)
+    {
+        return evaluate_logits(events_, rows, logits(rows));
+    }
+
+  private:
+    EventSet const& events_;
+    Checkpoint checkpoint_;
+    std::unique_ptr<Model> model_;
+    EventInput input_;
+    Scorer scorer_;
+};
 
 /// Trains once more on all labelled events, as long as the best model was trained.
 void retrain(Context& ctx, Job const& job, EventSet const& events, std::int64_t epochs)
@@ -252,8 +260,12 @@ int train(Session const& session, TrainArgs const& args)
         throw_if_stopped("checkpoints/last is saved; train --resume goes on");
 
     auto const judged = std::chrono::steady_clock::now();
-    Evaluation const valid = judge(ctx, job, events, split.valid, nullptr);
-    Evaluation const test = judge(ctx, job, events, split.test, "predictions_test.csv");
+    BestModel best(ctx, job.run, events);
+    Evaluation const valid = best.judge(split.valid);
+    auto const test_logits = best.logits(split.test);
+    Evaluation const test = evaluate_logits(events, split.test, test_logits);
+    job.run.write_text("predictions_test.csv",
+                       scores_csv(scored_events(events, split.test, test_logits)));
     if (s.get_bool("train.retrain_on_all")) retrain(ctx, job, events, trainer.best_epoch());
 
     std::vector<std::pair<std::string, double>> stages = {{"read the store", read_s},
