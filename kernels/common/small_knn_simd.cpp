@@ -1,0 +1,92 @@
+#include "kernels/common/knn_distance.hpp"
+#include "kernels/common/small_knn.hpp"
+
+namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE {
+namespace {
+#ifdef __AVX512F__
+constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
+typedef float Vector __attribute__((vector_size(4 * kLanes)));
+typedef std::int32_t IntVector __attribute__((vector_size(4 * kLanes)));
+
+constexpr float kInfinity = __builtin_inff();
+constexpr int kMaxDims = 16;
+
+/// The sorted lists of kLanes targets.
+struct Lists {
+    Vector distance[kMaxNeighbours];
+    IntVector index[kMaxNeighbours];
+};
+
+bool any(IntVector mask)
+{
+    typedef long long Wide __attribute__((vector_size(4 * kLanes)));
+    Wide const wide = reinterpret_cast<Wide>(mask);
+    long long bits = 0;
+    for (int l = 0; l < kLanes / 2; ++l)
+        bits |= wide[l];
+    return bits != 0;
+}
+
+/// Puts candidate j before the first entry that is farther; entries of equal distance came earlier,
+/// so they have smaller indices and stay in front.
+void insert(Lists& lists, int slots, Vector distance, std::int32_t j)
+{
+    Vector carried = distance;
+    IntVector carried_index = j - IntVector{};
+    for (int s = 0; s < slots; ++s) {
+        Vector const old = lists.distance[s];
+        IntVector const old_index = lists.index[s];
+        IntVector const from_here = distance < old;
+        lists.distance[s] = from_here ? carried : old;
+        lists.index[s] = from_here ? carried_index : old_index;
+        carried = from_here ? old : carried;
+        carried_index = from_here ? old_index : carried_index;
+    }
+}
+
+/// Neighbours of targets begin .. begin + lanes - 1.
+void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
+{
+    Vector target[kMaxDims];
+    IntVector self{};
+    for (int l = 0; l < kLanes; ++l) {
+        int const i = begin + (l < lanes ? l : 0);
+        self[l] = i;
+        for (int d = 0; d < args.dims; ++d)
+            target[d][l] = args.position[i * args.dims + d];
+    }
+    Vector const infinity = kInfinity - Vector{};
+    int const most = args.n - 1 < args.k ? args.n - 1 : args.k;
+    for (int s = 0; s < most; ++s)
+        lists.distance[s] = infinity;
+    for (int s = 0; s < args.k; ++s)
+        lists.index[s] = IntVector{} - 1;
+    for (int j = 0; j < args.n; ++j) {
+        float const* const p = args.position + j * args.dims;
+        Vector sum = rounded_square(target[0] - p[0]);
+        for (int d = 1; d < args.dims; ++d)
+            sum += rounded_square(target[d] - p[d]);
+        sum = self == j ? infinity : sum;
+        if (j < most || any(sum < lists.distance[most - 1]))
+            insert(lists, j < most ? j + 1 : most, sum, j);
+    }
+    for (int l = 0; l < lanes; ++l) {
+        std::int32_t* const out = args.neighbours + static_cast<std::int64_t>(begin + l) * args.k;
+        for (int s = 0; s < args.k; ++s) {
+            std::int32_t const j = lists.index[s][l];
+            out[s] = j < 0 ? -1 : args.first + j;
+        }
+    }
+}
+}  // namespace
+
+void small_knn(SmallKnn const& args)
+{
+    Lists lists;
+    for (int begin = 0; begin < args.n; begin += kLanes)
+        group(args, begin, args.n - begin < kLanes ? args.n - begin : kLanes, lists);
+}
+}  // namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE
