@@ -13,6 +13,9 @@ namespace calofuse {
 namespace {
 constexpr std::int64_t kAdcChunkRows = 2048;  ///< 1 MiB, the library's chunk cache
 constexpr std::int64_t kColumnChunkRows = 16384;
+/// 16 MiB. Without it all is written when the file is closed (ext4 does so with a truncated file) or
+/// synced, and the digest waits: HDF5 fills in the first bytes last, so it cannot start before.
+constexpr std::int64_t kWritebackEvents = 32768;
 
 /// Collects rows and writes whole chunks, so that the bytes of the file do not depend on how the
 /// events came in.
@@ -38,14 +41,17 @@ class Column {
                                        .chunk_rows = chunk_rows,
                                        .deflate = compression == Compression::deflate},
                                       path))
-    {}
+    {
+        if (direct_)
+            pending_.reserve(static_cast<std::size_t>(chunk_rows_ * width_) + kChecksumWords);
+    }
 
     void add(T const* data, std::int64_t rows)
     {
         while (rows > 0) {
             std::int64_t const pending = std::ssize(pending_) / width_;
             std::int64_t taken = 0;
-            if (pending == 0 && rows >= chunk_rows_) {
+            if (pending == 0 && rows >= chunk_rows_ && !direct_) {
                 taken = rows / chunk_rows_ * chunk_rows_;
                 write(data, taken);
             } else {
@@ -64,32 +70,26 @@ class Column {
     }
     void flush()
     {
-        write(pending_.data(), std::ssize(pending_) / width_);
+        std::int64_t const rows = std::ssize(pending_) / width_;
+        if constexpr (std::is_same_v<T, std::uint16_t>) {
+            if (direct_ && rows > 0) {
+                pending_.resize(static_cast<std::size_t>(chunk_rows_ * width_) + kChecksumWords);
+                h5::write_chunk_u16(dataset_, columns_, have_, have_ + rows, pending_, path_);
+                have_ += rows;
+                return pending_.clear();
+            }
+        }
+        write(pending_.data(), rows);
         pending_.clear();
     }
 
   private:
+    static constexpr std::size_t kChecksumWords = 2;
+
     void write(T const* data, std::int64_t rows)
     {
-        if constexpr (std::is_same_v<T, std::uint16_t>) {
-            if (direct_) return write_chunks(data, rows);
-        }
         h5::append(dataset_, h5::kind_of<T>(), columns_, have_, rows, data, path_);
         have_ += rows;
-    }
-    void write_chunks(std::uint16_t const* data, std::int64_t rows)
-    {
-        auto const size = static_cast<std::size_t>(chunk_rows_ * width_);
-        chunk_.resize(size + 2);
-        while (rows > 0) {
-            std::int64_t const taken = std::min(rows, chunk_rows_);
-            auto const end = std::copy_n(data, taken * width_, chunk_.begin());
-            std::fill(end, chunk_.end(), std::uint16_t{0});
-            h5::write_chunk_u16(dataset_, columns_, have_, have_ + taken, chunk_, path_);
-            have_ += taken;
-            data += taken * width_;
-            rows -= taken;
-        }
     }
 
     std::string path_;
@@ -98,7 +98,6 @@ class Column {
     std::int64_t have_ = 0;
     h5::Dataset dataset_;
     std::vector<T> pending_;
-    std::vector<std::uint16_t> chunk_;
 };
 
 template <class T>
@@ -207,6 +206,7 @@ struct StoreWriter::State {
     h5::File file;
     std::optional<EventColumns> events;  ///< gone before the file is closed
     std::int64_t num_events = 0;
+    std::int64_t writeback_at = kWritebackEvents;  ///< when to start the next one
 
     State(std::string const& path, StoreWriteOptions const& o)
         : output(path, o.overwrite)
@@ -238,6 +238,9 @@ void StoreWriter::append(EventBlock const& block)
     columns.file_id.fill(block.file_id, n);
     columns.event_index.add(block.event_index.data(), n);
     s.num_events += n;
+    if (s.num_events < s.writeback_at) return;
+    s.output.start_writeback();
+    s.writeback_at = s.num_events + kWritebackEvents;
 }
 
 std::string StoreWriter::finish(std::vector<SourceFile> const& files,
