@@ -43,7 +43,9 @@ OptionSchema make_schema()
         text("input.scaling", "asinh", "asinh((adc - pedestal) / input.asinh_scale), log1p or raw",
              {"asinh", "log1p", "raw"}),
         real("input.asinh_scale", 20.0, 1e-3, 1e6, "ADC counts where asinh turns logarithmic"),
-        text("input.pedestals", "", "CSV file of pedestals; empty = those of the data, or none"),
+        text("input.pedestals", "",
+             "CSV file of pedestals; empty = the store's own, else a quantile of the training "
+             "events"),
 
         real("split.train", 0.7, 0, 1, "fraction of the events to train on"),
         real("split.valid", 0.1, 0, 1, "fraction to stop and to schedule by"),

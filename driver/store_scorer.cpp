@@ -1,20 +1,51 @@
 #include "driver/store_scorer.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "driver/settings.hpp"
+#include "io/pedestal_file.hpp"
+#include "models/registry.hpp"
+
 namespace calofuse {
 namespace {
 constexpr std::int64_t kBatch = 1024;  // does not change a score
 
-InputScaling scaling_for(InputScaling scaling, EventSet const& events)
+InputScaling scaling_for(Checkpoint const& checkpoint,
+                         EventSet const& events,
+                         std::vector<float> given)
 {
+    InputScaling scaling = checkpoint.scaling();
     scaling.channels = events.map.channels();
-    if (!events.pedestals.empty()) scaling.pedestals = events.pedestals;
+    if (!given.empty())
+        scaling.pedestals = std::move(given);
+    else if (!events.pedestals.empty() && !is_training_store(checkpoint, events))
+        scaling.pedestals = events.pedestals;
     return scaling;
 }
 }  // namespace
 
-StoreScorer::StoreScorer(Context& ctx, Checkpoint const& checkpoint, EventSet const& events)
+bool is_training_store(Checkpoint const& checkpoint, EventSet const& events)
+{
+    return !events.sha256.empty()
+           && checkpoint.progress().value("data_sha256", std::string()) == events.sha256;
+}
+
+std::vector<float> given_pedestals(Session const& session,
+                                   Checkpoint const& checkpoint,
+                                   ChannelMap const& map)
+{
+    // Without the run's own file, what is left was said now.
+    Options const said = resolve_settings(session, find_model(checkpoint.model()).schema());
+    std::string const& file = said.get_string("input.pedestals");
+    return file.empty() ? std::vector<float>{} : read_pedestals(file, map);
+}
+
+StoreScorer::StoreScorer(Context& ctx,
+                         Checkpoint const& checkpoint,
+                         EventSet const& events,
+                         std::vector<float> given)
     : model_(restore_model(ctx, checkpoint))
-    , input_(ctx, scaling_for(checkpoint.scaling(), events), events.adc)
+    , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc)
     , scorer_(ctx, *model_, input_, kBatch, Mode::evaluate)
 {}
 }  // namespace calofuse

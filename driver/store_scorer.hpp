@@ -1,7 +1,11 @@
 /// \file driver/store_scorer.hpp
 /// A trained model with all that it needs to score the events of one store. The channel map is that
-/// of the store, and so are the pedestals if it has a pedestal file: they belong to the data. The
-/// rest of the scaling belongs to the model.
+/// of the store, the scaling that of the model. Pedestals belong to the run conditions; the first of
+/// these that there is:
+///   1. the file that the user gives now (`input.pedestals`, not the one that the run was given);
+///   2. on the store of the training (same digest): those of the training;
+///   3. those that the store has of its own;
+///   4. those of the training.
 #pragma once
 
 #include <memory>
@@ -9,15 +13,30 @@
 #include <vector>
 
 #include "driver/checkpoint.hpp"
+#include "driver/session.hpp"
 #include "models/training_step.hpp"
 #include "runtime/event_set.hpp"
 
 namespace calofuse {
+/// Whether `events` are the store that the model was trained on. A store without manifest has no
+/// digest, and is not known to be the one.
+bool is_training_store(Checkpoint const& checkpoint, EventSet const& events);
+
+/// (256) of the file that `input.pedestals` names on the command line, in the environment or in the
+/// --config file of this session; empty if none of them does.
+std::vector<float> given_pedestals(Session const& session,
+                                   Checkpoint const& checkpoint,
+                                   ChannelMap const& map);
+
 class StoreScorer {
   public:
-    /// `events` must outlive this.
-    StoreScorer(Context& ctx, Checkpoint const& checkpoint, EventSet const& events);
+    /// `events` must outlive this. `given`: as above, (256) or empty.
+    StoreScorer(Context& ctx,
+                Checkpoint const& checkpoint,
+                EventSet const& events,
+                std::vector<float> given);
     std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
+    InputScaling const& scaling() const { return input_.scaling(); }
 
   private:
     std::unique_ptr<Model> model_;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fstream>
+#include <set>
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -291,6 +292,8 @@ void read_environment(OptionSchema const& specs, char const* const* variables, O
         if (!ours || other || equals == std::string::npos) continue;
         auto const found = known.find(name);
         if (found == known.end()) {
+            static std::set<std::string> told;  // settings may be resolved more than once
+            if (!told.insert(name).second) continue;
             std::string const close = nearest(name, names);
             log::warning("environment variable {} is no setting and is ignored{}", quoted(name),
                          close.empty() ? "" : "; did you mean " + close + "?");

@@ -18,6 +18,11 @@ struct Bound {
     }
 };
 
+/// Of evaluate and predict; the rule is that of driver/store_scorer.hpp.
+constexpr char kScoredStore[] =
+    "store made by convert; its pedestals are used, unless it is the one of the training or --set "
+    "input.pedestals=PED.csv says others";
+
 /// As io/npy.hpp reads it.
 void add_layout(CommandOptions& command, std::string& layout)
 {
@@ -118,7 +123,7 @@ void add_evaluate(CommandLine& line, Function<EvaluateArgs> run)
         "evaluate", "metrics of a trained network on a split",
         "calofuse evaluate --run-dir runs/first --data beam.h5 --json", bound.with(std::move(run)));
     command.text("--run-dir", args.run_dir, "DIR", "run that train made", Need::required);
-    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.text("--data", args.data, "FILE.h5", kScoredStore, Need::required);
     command.choice("--split", args.split, {"train", "valid", "test", "all"}, "part of the events");
     command.text("--checkpoint", args.checkpoint, "best|last|PATH", "which weights (default best)");
     command.setting("--batch-size", "train.batch_size");
@@ -133,7 +138,7 @@ void add_predict(CommandLine& line, Function<PredictArgs> run)
                  "calofuse predict --run-dir runs/first --data new.h5 --out scores.csv",
                  bound.with(std::move(run)));
     command.text("--run-dir", args.run_dir, "DIR", "run that train made", Need::required);
-    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.text("--data", args.data, "FILE.h5", kScoredStore, Need::required);
     command.text("--out", args.out, "FILE.csv|.h5", "where the scores go", Need::required);
     command.toggle("--overwrite", args.overwrite, "replace a file that exists");
     command.text("--checkpoint", args.checkpoint, "best|last|PATH", "which weights (default best)");

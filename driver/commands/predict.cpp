@@ -26,7 +26,7 @@ int predict(Session const& session, PredictArgs const& args)
     EventSet const events = read_store(args.data);
     std::vector<std::int32_t> rows(static_cast<std::size_t>(events.size()));
     std::iota(rows.begin(), rows.end(), 0);
-    StoreScorer scorer(ctx, checkpoint, events);
+    StoreScorer scorer(ctx, checkpoint, events, given_pedestals(session, checkpoint, events.map));
     ScoredEvents const scored = scored_events(events, rows, scorer.logits(rows));
     write_scores(args.out, scored, overwrite);
 
