@@ -9,13 +9,11 @@
 /// attends to nothing: alpha = 0, z = 0.
 #pragma once
 
+#include "kernels/common/attention.hpp"
 #include "kernels/common/node_activation.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {
-enum class SelfLoops : std::uint8_t { add, as_given };
-enum class HeadMerge : std::uint8_t { concat, mean };
-
 struct DenseGatOptions {
     SelfLoops loops = SelfLoops::add;
     HeadMerge merge = HeadMerge::concat;
