@@ -13,9 +13,11 @@ struct SmallKnn {
     float const* position;  ///< (n, dims), point by point
     int n;
     int dims;
-    int k;                     ///< 1 .. kMaxNeighbours
-    std::int32_t first;        ///< added to every index
-    std::int32_t* neighbours;  ///< (n, k): nearest first, then -1
+    int k;                              ///< 0 .. kMaxNeighbours
+    std::int32_t first;                 ///< added to every index
+    std::int32_t* neighbours;           ///< (n, k): nearest first, then -1
+    float* squared_distance = nullptr;  ///< (n, k), then -1; null: not wanted
+    std::int64_t row_stride = 0;        ///< from row to row of the two outputs; 0: k
 };
 
 /// A point is not its own neighbour (its twins are). With n - 1 <= k that is all the others. Points

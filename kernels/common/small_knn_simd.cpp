@@ -47,6 +47,20 @@ void insert(Lists& lists, int slots, Vector distance, std::int32_t j)
     }
 }
 
+void store(SmallKnn const& args, int begin, int lanes, int most, Lists const& lists)
+{
+    std::int64_t const stride = args.row_stride == 0 ? args.k : args.row_stride;
+    for (int l = 0; l < lanes; ++l) {
+        std::int64_t const row = (begin + l) * stride;
+        for (int s = 0; s < args.k; ++s) {
+            std::int32_t const j = s < most ? lists.index[s][l] : -1;
+            args.neighbours[row + s] = j < 0 ? -1 : args.first + j;
+            if (args.squared_distance != nullptr)
+                args.squared_distance[row + s] = j < 0 ? -1.0F : lists.distance[s][l];
+        }
+    }
+}
+
 /// Neighbours of targets begin .. begin + lanes - 1.
 void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
 {
@@ -60,11 +74,11 @@ void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
     }
     Vector const infinity = kInfinity - Vector{};
     int const most = args.n - 1 < args.k ? args.n - 1 : args.k;
-    for (int s = 0; s < most; ++s)
+    for (int s = 0; s < most; ++s) {
         lists.distance[s] = infinity;
-    for (int s = 0; s < args.k; ++s)
         lists.index[s] = IntVector{} - 1;
-    for (int j = 0; j < args.n; ++j) {
+    }
+    for (int j = 0; j < args.n && most > 0; ++j) {
         float const* const p = args.position + j * args.dims;
         Vector sum = rounded_square(target[0] - p[0]);
         for (int d = 1; d < args.dims; ++d)
@@ -73,13 +87,7 @@ void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
         if (j < most || any(sum < lists.distance[most - 1]))
             insert(lists, j < most ? j + 1 : most, sum, j);
     }
-    for (int l = 0; l < lanes; ++l) {
-        std::int32_t* const out = args.neighbours + static_cast<std::int64_t>(begin + l) * args.k;
-        for (int s = 0; s < args.k; ++s) {
-            std::int32_t const j = lists.index[s][l];
-            out[s] = j < 0 ? -1 : args.first + j;
-        }
-    }
+    store(args, begin, lanes, most, lists);
 }
 }  // namespace
 
