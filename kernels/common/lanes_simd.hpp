@@ -19,14 +19,11 @@ template <int L>
 struct LaneTypes {
     typedef float Float __attribute__((vector_size(4 * L)));
     typedef std::int32_t Int __attribute__((vector_size(4 * L)));
-    typedef std::uint8_t Byte __attribute__((vector_size(L)));
 };
 template <int L>
 using Floats = typename LaneTypes<L>::Float;
 template <int L>
 using Ints = typename LaneTypes<L>::Int;
-template <int L>
-using Bytes = typename LaneTypes<L>::Byte;
 
 /// No alignment is asked for.
 template <class V, class T>
@@ -43,17 +40,27 @@ inline void store_as(T* p, V v)
 }
 
 /// Halves are added to each other until one number is left.
-template <int L>
-inline float sum_lanes(Floats<L> v)
+inline float sum_lanes(Floats<1> v)
 {
-    if constexpr (L == 1) {
-        return v[0];
-    } else {
-        auto const low = load_as<Floats<L / 2>>(reinterpret_cast<char const*>(&v));
-        auto const high = load_as<Floats<L / 2>>(reinterpret_cast<char const*>(&v) + sizeof low);
-        return sum_lanes<L / 2>(low + high);
-    }
+    return v[0];
 }
+inline float sum_lanes(Floats<4> v)
+{
+    Floats<4> const pairs = v + __builtin_shufflevector(v, v, 2, 3, 0, 1);
+    return pairs[0] + pairs[1];
+}
+inline float sum_lanes(Floats<8> v)
+{
+    return sum_lanes(Floats<4>(__builtin_shufflevector(v, v, 0, 1, 2, 3)
+                               + __builtin_shufflevector(v, v, 4, 5, 6, 7)));
+}
+#ifdef __AVX512F__
+inline float sum_lanes(Floats<16> v)
+{
+    return sum_lanes(Floats<8>(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)
+                               + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
+}
+#endif
 
 /// body.operator()<L>(c) for blocks of L channels from c that cover 0 .. count - 1.
 template <class Body>
@@ -85,9 +92,9 @@ struct DotProduct {
         if constexpr (L == kWidest)
             wide += product;
         else
-            narrow += sum_lanes<L>(product);
+            narrow += sum_lanes(product);
     }
-    float sum() const { return sum_lanes<kWidest>(wide) + narrow; }
+    float sum() const { return sum_lanes(wide) + narrow; }
 };
 }  // namespace
 }  // namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE

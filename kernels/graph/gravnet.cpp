@@ -27,7 +27,7 @@ void check_common(TensorRef const& s,
     check_tensor(row_ptr, DType::i32, {row_ptr.shape[0]}, "row_ptr");
     check_tensor(neighbour, DType::i32, {nodes, list.shape[1]}, "neighbour");
     check_tensor(y, DType::f32, {nodes, 2 * features.shape[1]}, "y");
-    check_tensor(winner, DType::u8, {nodes, features.shape[1]}, "winner");
+    check_tensor(winner, DType::i32, {nodes, features.shape[1]}, "winner");
 }
 }  // namespace
 

@@ -53,9 +53,10 @@ struct GravNetArgs {
     TensorRef neighbour;  ///< (N, K) i32, K <= 64: rows of the same graph without the node itself
                           ///< (pyg adds it: its k is K + 1); negative entries are skipped
     GravNetVariant variant = GravNetVariant::pyg;
-    TensorRef y;       ///< (N, 2 F) f32
-    TensorRef winner;  ///< (N, F) u8, kept for the backward pass: which neighbour gave the maximum,
-                       ///< the first of equals
+    TensorRef y;  ///< (N, 2 F) f32
+    TensorRef
+        winner;  ///< (N, F) i32, kept for the backward pass: which neighbour gave the maximum,
+                 ///< the first of equals
 };
 
 /// ds, dh += what dy says of them

@@ -11,13 +11,9 @@ namespace {
 constexpr std::int64_t kNodesPerItem = 512;
 constexpr std::int64_t kGraphsPerItem = 16;
 constexpr std::int64_t kMaxList = kMaxGravNetNeighbours + 1;  // and the node itself
+constexpr int kExpLanes = 8;                                  // as many weights are made at a time
 constexpr float kSteepness = 10;
 constexpr float kLeastMeanWeight = 1e-3F;
-
-GravNetKernels const& kernels()
-{
-    return cpu_isa() == Isa::avx512 ? avx512::gravnet_kernels : avx2::gravnet_kernels;
-}
 
 struct Inputs {
     float const* s;
@@ -25,6 +21,7 @@ struct Inputs {
     std::int32_t const* neighbour;
     std::int64_t dimensions, features, width;
     GravNetRule rule;
+    GravNetKernels const& kernels;
 
     template <class Args>
     explicit Inputs(Args const& args)
@@ -35,6 +32,7 @@ struct Inputs {
         , features(args.h.shape[1])
         , width(args.neighbour.shape[1])
         , rule(gravnet_rule(args.variant))
+        , kernels(cpu_isa() == Isa::avx512 ? avx512::gravnet_kernels : avx2::gravnet_kernels)
     {}
     std::int64_t mean_column() const { return rule.max_first ? features : 0; }
     std::int64_t max_column() const { return rule.max_first ? 0 : features; }
@@ -50,16 +48,11 @@ class List {
             std::int32_t const j = in.neighbour[node * in.width + k];
             if (j >= 0) row_[count_++] = j;
         }
-        float const* const own = in.s + node * in.dimensions;
-        for (int k = 0; k < count_; ++k) {
-            float const* const other = in.s + row_[k] * in.dimensions;
-            float d2 = 0;
-            for (std::int64_t d = 0; d < in.dimensions; ++d)
-                d2 += (own[d] - other[d]) * (own[d] - other[d]);
-            weight_[k] = -kSteepness * d2;
-        }
-        for (int k = 0; k < count_; ++k)
-            weight_[k] = exp_float(weight_[k]);
+        in.kernels.distances({in.s, in.dimensions, node}, row_, count_, weight_);
+        std::fill_n(weight_ + count_, kExpLanes - 1, 0.0F);
+        for (int first = 0; first < count_; first += kExpLanes)
+            for (int k = first; k < first + kExpLanes; ++k)
+                weight_[k] = exp_float(-kSteepness * weight_[k]);
         float divisor = static_cast<float>(in.rule.mean_over_width ? in.width : count_);
         if (in.rule.normalised) {
             float sum = 0;
@@ -72,7 +65,7 @@ class List {
         scale_ = 1 / divisor;
     }
     int count() const { return count_; }
-    std::int64_t row(int k) const { return row_[k]; }
+    std::int64_t const* rows() const { return row_; }
     float weight(int k) const { return weight_[k]; }
     float scale() const { return scale_; }
     /// Whether the mean is divided by the sum of the weights.
@@ -84,52 +77,35 @@ class List {
 
   private:
     std::int64_t row_[kMaxList];
-    float weight_[kMaxList];
+    float weight_[kMaxList + kExpLanes - 1];
     int count_ = 0;
     float scale_;
     bool sum_counts_ = false;
 };
 
-/// dweight -> ds of the node and of its neighbours
-void distances_backward(
-    Inputs const& in, std::int64_t node, List const& list, float const* dweight, float* ds)
-{
-    float const* const own = in.s + node * in.dimensions;
-    float* const ds_own = ds + node * in.dimensions;
-    for (int k = in.rule.with_self ? 1 : 0; k < list.count(); ++k) {
-        float const* const other = in.s + list.row(k) * in.dimensions;
-        float* const ds_other = ds + list.row(k) * in.dimensions;
-        float const slope = -2 * kSteepness * list.weight(k) * dweight[k];
-        for (std::int64_t d = 0; d < in.dimensions; ++d) {
-            float const step = slope * (own[d] - other[d]);
-            ds_own[d] += step;
-            ds_other[d] -= step;
-        }
-    }
-}
 }  // namespace
 
 void gravnet_forward(Context& ctx, GravNetArgs const& args)
 {
     Inputs const in(args);
     auto* const y_data = static_cast<float*>(args.y.data);
-    auto* const winner_data = static_cast<std::uint8_t*>(args.winner.data);
+    auto* const winner_data = static_cast<std::int32_t*>(args.winner.data);
     std::int64_t const nodes =
         args.row_ptr.view<std::int32_t const, 1>()[args.row_ptr.shape[0] - 1];
 
     auto const run_node = [&](std::int64_t i) {
         float* const y = y_data + i * 2 * in.features;
-        std::uint8_t* const winner = winner_data + i * in.features;
+        std::int32_t* const winner = winner_data + i * in.features;
         List const list(in, i);
         if (list.count() > 0) {
-            kernels().aggregate(list.view(in), y + in.mean_column(), y + in.max_column(), winner);
+            in.kernels.aggregate(list.view(in), y + in.mean_column(), y + in.max_column(), winner);
         } else {
             std::fill_n(y, 2 * in.features, 0.0F);
-            std::fill_n(winner, in.features, std::uint8_t{0});
+            std::fill_n(winner, in.features, std::int32_t{0});
         }
         if (in.rule.minus_own)
             for (std::int64_t const column : {std::int64_t{0}, in.features})
-                kernels().subtract(in.features, in.h + i * in.features, y + column);
+                in.kernels.subtract(in.features, in.h + i * in.features, y + column);
     };
     parallel_chunks(ctx, nodes, kNodesPerItem,
                     [&](std::int64_t begin, std::int64_t end, std::int64_t) {
@@ -143,7 +119,7 @@ void gravnet_backward(Context& ctx, GravNetGradArgs const& args)
     Inputs const in(args);
     auto const row_ptr = args.row_ptr.view<std::int32_t const, 1>();
     auto const* const dy_data = static_cast<float const*>(args.dy.data);
-    auto const* const winner_data = static_cast<std::uint8_t const*>(args.winner.data);
+    auto const* const winner_data = static_cast<std::int32_t const*>(args.winner.data);
     auto* const ds = static_cast<float*>(args.ds.data);
     auto* const dh = static_cast<float*>(args.dh.data);
 
@@ -151,20 +127,24 @@ void gravnet_backward(Context& ctx, GravNetGradArgs const& args)
         float const* const dy = dy_data + i * 2 * in.features;
         if (in.rule.minus_own)
             for (std::int64_t const column : {std::int64_t{0}, in.features})
-                kernels().subtract(in.features, dy + column, dh + i * in.features);
+                in.kernels.subtract(in.features, dy + column, dh + i * in.features);
         List const list(in, i);
         if (list.count() == 0) return;
         float const* const dmean = dy + in.mean_column();
         float dweight[kMaxList];
-        kernels().scatter(list.view(in), dmean, dy + in.max_column(), winner_data + i * in.features,
-                          dh, dweight);
+        in.kernels.scatter(list.view(in), dmean, dy + in.max_column(),
+                           winner_data + i * in.features, dh, dweight);
         if (list.sum_counts()) {
             float const by_sum =
-                kernels().sum_times(list.view(in), dmean) * list.scale() * list.scale();
+                in.kernels.sum_times(list.view(in), dmean) * list.scale() * list.scale();
             for (int k = 0; k < list.count(); ++k)
                 dweight[k] -= by_sum;
         }
-        distances_backward(in, i, list, dweight, ds);
+        for (int k = 0; k < list.count(); ++k)
+            dweight[k] *= -2 * kSteepness * list.weight(k);
+        int const first = in.rule.with_self ? 1 : 0;
+        in.kernels.distances_backward({in.s, in.dimensions, i}, list.rows() + first,
+                                      list.count() - first, dweight + first, ds);
     };
     parallel_chunks(ctx, row_ptr.shape[0] - 1, kGraphsPerItem,
                     [&](std::int64_t begin, std::int64_t end, std::int64_t) {

@@ -15,15 +15,30 @@ struct GravNetList {
     float scale;  ///< 1 / M
 };
 
+struct GravNetPoints {
+    float const* s;
+    std::int64_t dimensions;
+    std::int64_t node;
+};
+
 struct GravNetKernels {
+    /// d2[k] = |s[node] - s[row[k]]|^2
+    void (*distances)(GravNetPoints const& points, std::int64_t const* row, int count, float* d2);
+    /// step_k = slope[k] (s[node] - s[row[k]]): ds[node] += step_k, ds[row[k]] -= step_k. No row is the
+    /// node itself.
+    void (*distances_backward)(GravNetPoints const& points,
+                               std::int64_t const* row,
+                               int count,
+                               float const* slope,
+                               float* ds);
     /// mean, max and winner of all channels; winner is the place in the list.
-    void (*aggregate)(GravNetList const& list, float* mean, float* max, std::uint8_t* winner);
+    void (*aggregate)(GravNetList const& list, float* mean, float* max, std::int32_t* winner);
     /// dh[row[k]] += weight[k] u_k and dweight[k] = h[row[k]] . u_k, with
     /// u_k = scale dmean + (winner == k ? dmax : 0)
     void (*scatter)(GravNetList const& list,
                     float const* dmean,
                     float const* dmax,
-                    std::uint8_t const* winner,
+                    std::int32_t const* winner,
                     float* dh,
                     float* dweight);
     /// sum_k weight[k] h[row[k]] . dmean

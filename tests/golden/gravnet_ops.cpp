@@ -90,8 +90,8 @@ void golden_gravnet_conv(GoldenRun const& run)
         nearest_others(s.y().fetch(), rows, static_cast<std::size_t>(s.outputs()),
                        static_cast<std::size_t>(k)),
         {shape[0], k});
-    OnDevice<std::uint8_t> const winner(
-        run.ctx, std::vector<std::uint8_t>(static_cast<std::size_t>(shape[0] * h.outputs())),
+    OnDevice<std::int32_t> const winner(
+        run.ctx, std::vector<std::int32_t>(static_cast<std::size_t>(shape[0] * h.outputs())),
         {shape[0], h.outputs()});
     auto const gathered = run.zeros({shape[0], 2 * h.outputs()});
     gravnet_forward(run.ctx, {.s = s.y().ref(),

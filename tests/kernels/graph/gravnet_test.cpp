@@ -16,7 +16,7 @@ Result run(Case const& c, Data const& data, int threads, float start = 0)
     OnDevice<std::int32_t> row_ptr(ctx, c.row_ptr, {static_cast<std::int64_t>(c.row_ptr.size())});
     OnDevice<std::int32_t> neighbour(ctx, data.neighbour, {rows, c.width});
     OnDevice<float> y(ctx, std::vector<float>(data.dy.size(), start), {rows, 2 * c.features});
-    OnDevice<std::uint8_t> winner(ctx, std::vector<std::uint8_t>(data.h.size(), 99),
+    OnDevice<std::int32_t> winner(ctx, std::vector<std::int32_t>(data.h.size(), 99),
                                   {rows, c.features});
     OnDevice<float> dy(ctx, data.dy, {rows, 2 * c.features});
     OnDevice<float> ds(ctx, std::vector<float>(data.s.size(), start), {rows, c.dimensions});
@@ -234,7 +234,7 @@ TEST(GravNetChecks, wrong_shapes_throw)
     OnDevice<std::int32_t> neighbour(ctx, {1, 2, 0, 2, 0, 1}, {3, 2});
     OnDevice<std::int32_t> many(ctx, std::vector<std::int32_t>(3 * 65, -1), {3, 65});
     OnDevice<float> y(ctx, std::vector<float>(24), {3, 8}), bad(ctx, std::vector<float>(3), {3});
-    OnDevice<std::uint8_t> winner(ctx, std::vector<std::uint8_t>(12), {3, 4});
+    OnDevice<std::int32_t> winner(ctx, std::vector<std::int32_t>(12), {3, 4});
     GravNetArgs const good{.s = s.ref(),
                            .h = h.ref(),
                            .row_ptr = row_ptr.ref(),
