@@ -57,6 +57,7 @@ void golden_graph_conv(GoldenRun const& run);  ///< gcs_conv_dense, gcn_conv_den
 void golden_gat_conv(GoldenRun const& run);
 void golden_readout(GoldenRun const& run);
 void golden_gravnet_conv(GoldenRun const& run);
+void golden_gcn_conv(GoldenRun const& run);
 void golden_knn_graph(GoldenRun const& run);
 void golden_loss(GoldenRun const& run);
 void golden_binary_metrics(GoldenRun const& run);

@@ -1,4 +1,6 @@
+#include "kernels/dense/linear.hpp"
 #include "kernels/graph/csr.hpp"
+#include "kernels/graph/gcn.hpp"
 #include "kernels/graph/knn.hpp"
 #include "tests/golden/golden_ops.hpp"
 
@@ -12,6 +14,33 @@ OnDevice<std::int32_t> int_zeros(GoldenRun const& run, std::vector<std::int64_t>
 {
     auto const count = static_cast<std::size_t>(num_elements(shape));
     return {run.ctx, std::vector<std::int32_t>(count), std::move(shape)};
+}
+/// The file's edges by target, in the file's order for each.
+struct Csr {
+    std::vector<std::int32_t> edge_ptr, source;
+    std::vector<std::size_t> edge;  ///< which edge of the file
+};
+
+Csr csr_of(GoldenRun const& run, std::int64_t nodes)
+{
+    auto const index = run.golden.ints("in.edge_index");
+    std::size_t const edges = index.size() / 2;
+    Csr out{{0}, {}, {}};
+    for (std::int64_t i = 0; i < nodes; ++i) {
+        for (std::size_t e = 0; e < edges; ++e) {
+            if (index[edges + e] != i) continue;
+            out.source.push_back(index[e]);
+            out.edge.push_back(e);
+        }
+        out.edge_ptr.push_back(static_cast<std::int32_t>(out.source.size()));
+    }
+    return out;
+}
+
+/// torch weight (out, in) as our (in, out).
+Reordered weight_of(GoldenRun const& run, std::string const& key)
+{
+    return {run, key, {1, 0}};
 }
 }  // namespace
 
@@ -44,5 +73,64 @@ void golden_knn_graph(GoldenRun const& run)
              e < ends[static_cast<std::size_t>(i) + 1]; ++e)
             edge_index.push_back(i);
     run.golden.compare("out.edge_index", edge_index);
+}
+
+void golden_gcn_conv(GoldenRun const& run)
+{
+    auto const shape = run.golden.shape("out.y");
+    Csr const csr = csr_of(run, shape[0]);
+    auto const edges = static_cast<std::int64_t>(csr.source.size());
+    bool const weighted = run.attr("edge_weight").get<bool>();
+    OnDevice<std::int32_t> const edge_ptr(run.ctx, csr.edge_ptr, {shape[0] + 1});
+    OnDevice<std::int32_t> const source(run.ctx, csr.source, {edges});
+    auto const row_ptr = int_tensor(run, "in.row_ptr");
+    std::vector<float> edge_weights;
+    if (weighted)
+        for (std::size_t const e : csr.edge)
+            edge_weights.push_back(run.golden.floats("in.edge_weight")[e]);
+    OnDevice<float> const edge_weight(run.ctx, edge_weights, {weighted ? edges : 0});
+    auto const weight = weight_of(run, "param.lin.weight");
+    auto const w = weight.load();
+    auto const x = run.tensor("in.x"), bias = run.tensor("param.bias");
+    auto const u = run.zeros(shape), y = run.zeros(shape);
+    TensorRef const weight_ref = weighted ? edge_weight.ref() : TensorRef{};
+    linear(run.ctx, {.x = x.ref(), .w = w.ref(), .b = {}, .groups = {}, .y = u.ref()});
+    gcn_forward(run.ctx, {.u = u.ref(),
+                          .row_ptr = row_ptr.ref(),
+                          .edge_ptr = edge_ptr.ref(),
+                          .source = source.ref(),
+                          .edge_weight = weight_ref,
+                          .bias = bias.ref(),
+                          .y = y.ref()});
+    auto const dy = run.tensor("grad_out.y");
+    auto const du = run.zeros(shape), dbias = run.zeros({shape[1]});
+    auto const dx = run.zeros(run.golden.shape("in.x")), dw = run.zeros(weight.shape());
+    auto const dedge_weight = run.zeros({weighted ? edges : 0});
+    gcn_backward(run.ctx, {.u = u.ref(),
+                           .row_ptr = row_ptr.ref(),
+                           .edge_ptr = edge_ptr.ref(),
+                           .source = source.ref(),
+                           .edge_weight = weight_ref,
+                           .dy = dy.ref(),
+                           .du = du.ref(),
+                           .dedge_weight = weighted ? dedge_weight.ref() : TensorRef{},
+                           .dbias = dbias.ref()});
+    linear_backward(run.ctx, {.x = x.ref(),
+                              .w = w.ref(),
+                              .dy = du.ref(),
+                              .groups = {},
+                              .dx = dx.ref(),
+                              .dw = dw.ref(),
+                              .db = {}});
+    run.golden.compare("out.y", y.fetch());
+    run.golden.compare("grad.in.x", dx.fetch());
+    run.golden.compare("grad.param.lin.weight", weight.stored(dw.fetch()));
+    run.golden.compare("grad.param.bias", dbias.fetch());
+    if (!weighted) return;
+    std::vector<float> in_file_order(csr.edge.size());
+    auto const gradient = dedge_weight.fetch();
+    for (std::size_t e = 0; e < csr.edge.size(); ++e)
+        in_file_order[csr.edge[e]] = gradient[e];
+    run.golden.compare("grad.in.edge_weight", in_file_order);
 }
 }  // namespace calofuse::test

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tests/support/backend_test.hpp"
+#include "tests/support/random_graph.hpp"
 #include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
@@ -105,20 +106,10 @@ Csr oracle(Csr const& in, Loops loops)
     return out;
 }
 
-/// Random edges inside each graph, with loops and repeats.
 Csr random_edges(Ints const& row_ptr, std::uint32_t seed)
 {
-    std::mt19937 rng(seed);
-    Csr out{{0}, {}};
-    for (std::size_t b = 0; b + 1 < row_ptr.size(); ++b) {
-        auto const nodes = static_cast<std::uint32_t>(row_ptr[b + 1] - row_ptr[b]);
-        for (std::uint32_t i = 0; i < nodes; ++i) {
-            for (auto e = rng() % 5; e-- > 0;)
-                out.source.push_back(row_ptr[b] + static_cast<std::int32_t>(rng() % nodes));
-            out.edge_ptr.push_back(static_cast<std::int32_t>(out.source.size()));
-        }
-    }
-    return out;
+    RandomGraph const graph = random_graph(row_ptr, seed);
+    return {graph.edge_ptr, graph.source};
 }
 }  // namespace
 
