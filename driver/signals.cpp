@@ -75,11 +75,10 @@ char const* stop_signal()
     }
 }
 
-void throw_if_stopped(char const* what)
+void throw_if_stopped(std::string const& what, std::string const& how)
 {
     if (stop_requested())
         throw Error(Exit::interrupted, "CF-STOP-01",
-                    fmt::format("stopped by {}: {}", stop_signal(), what),
-                    "run the same command again to go on");
+                    fmt::format("stopped by {}: {}", stop_signal(), what), how);
 }
 }  // namespace calofuse

@@ -2,6 +2,8 @@
 /// Ctrl-C once: finish the step, save, exit 75. Twice: exit 75 at once, with what was saved before.
 #pragma once
 
+#include <string>
+
 namespace calofuse {
 /// While one of these lives, SIGINT, SIGTERM and SIGUSR1 only raise a flag; commands that poll it
 /// hold one. A second signal 0.1 s or more after the first (launchers pass on what the terminal
@@ -17,6 +19,7 @@ class StopSignals {
 bool stop_requested();
 /// "SIGINT", ... of the first signal; "" before it.
 char const* stop_signal();
-/// Throws CF-STOP-01 (exit 75) if a stop was requested. `what` was saved, in one clause.
-void throw_if_stopped(char const* what);
+/// Throws CF-STOP-01 (exit 75) if a stop was requested: `what` there is now, in one clause, and, as
+/// the hint, `how` to go on.
+void throw_if_stopped(std::string const& what, std::string const& how);
 }  // namespace calofuse

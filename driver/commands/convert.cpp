@@ -80,7 +80,7 @@ int convert(Session const& session, ConvertArgs const& args)
     {
         Progress progress("convert");
         options.progress = [&](ConvertProgress const& p) {
-            throw_if_stopped("no store was written");
+            throw_if_stopped("no store was written", "run the same command again");
             if (progress.due())
                 progress.update(static_cast<double>(p.bytes_done)
                                     / static_cast<double>(std::max<std::int64_t>(p.bytes_total, 1)),

@@ -42,7 +42,10 @@ SimulateSummary run(Context const& ctx, SimulateOptions const& options)
     Progress progress("simulate");
     auto const start = std::chrono::steady_clock::now();
     return simulate_dataset(ctx, options, [&](std::int64_t done, std::int64_t total) {
-        throw_if_stopped("finished files stay; run again with --overwrite");
+        throw_if_stopped(fmt::format("{} of {} files are complete and stay in {}",
+                                     (done - 1) / options.events_per_file, options.files.size(),
+                                     quoted(options.out)),
+                         "the same command with --overwrite makes all of them anew");
         if (!progress.due()) return;
         double const rate = static_cast<double>(done) / std::max(seconds_since(start), 1e-9);
         progress.update(static_cast<double>(done) / static_cast<double>(total),

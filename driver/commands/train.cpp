@@ -165,23 +165,13 @@ class BestModel {
     Scorer scorer_;
 };
 
-/// Trains once more on all labelled events, as long as the best model was trained.
-void retrain(Context& ctx, Job const& job, EventSet const& events, std::int64_t epochs)
+Split split_of(Options const& s, EventSet const& events)
 {
-    Split everything = split_events(events, {.train = 1, .valid = 0, .test = 0});
-    Options settings = job.settings;
-    settings.set("train.epochs", epochs);
-    settings.set("train.patience", std::int64_t{0});
-    RunDirectory const run = RunDirectory::create(job.run.file("retrained"));
-    run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), settings));
-    log::info("training on all {} labelled events for {} epochs", everything.train.size(), epochs);
-    Trainer trainer(ctx, job.model, settings, events, everything,
-                    scaling_of(settings, events, everything), run,
-                    {.stop_requested = stop_requested});
-    trainer.start();
-    if (trainer.run() == TrainingEnd::interrupted)
-        throw_if_stopped("the first training is complete");
-    log::info("{} is the model of all events", run.checkpoint("last"));
+    return split_events(events, {.train = s.get_double("split.train"),
+                                 .valid = s.get_double("split.valid"),
+                                 .test = s.get_double("split.test"),
+                                 .fraction = s.get_double("split.fraction"),
+                                 .seed = static_cast<std::uint64_t>(s.get_int("split.seed"))});
 }
 
 Json timing_json(std::vector<std::pair<std::string, double>> const& stages)
@@ -190,6 +180,111 @@ Json timing_json(std::vector<std::pair<std::string, double>> const& stages)
     for (auto const& [name, seconds] : stages)
         out.push_back({{"name", name}, {"s", seconds}});
     return out;
+}
+
+struct Data {
+    std::string path;
+    EventSet events;
+    double read_s = 0;
+};
+
+struct Trained {
+    Json summary;
+    Evaluation test;
+    std::int64_t best_epoch = 0;
+};
+
+Trainer::Hooks hooks_of(Progress& progress, std::int64_t epochs)
+{
+    return {
+        .status =
+            [&progress](TrainingStatus const& t) {
+                if (!progress.due()) return;
+                double const part = static_cast<double>(t.step) / static_cast<double>(t.steps);
+                progress.update(
+                    (static_cast<double>(t.epoch - 1) + part) / static_cast<double>(t.epochs),
+                    fmt::format("epoch {}/{} step {}/{} {:.0f} events/s data {:.1f}% loss {:.4f}",
+                                t.epoch, t.epochs, t.step, t.steps, t.events_per_s,
+                                100 * t.data_wait_fraction, t.loss));
+            },
+        .epoch_done =
+            [&progress, epochs](EpochFigures const& f) {
+                progress.clear();
+                report_epoch(f, epochs);
+            },
+        .stop_requested = stop_requested};
+}
+
+/// One training from the split to summary.json.
+Trained run_training(
+    Session const& session, Context& ctx, Job const& job, Data const& data, bool resume)
+{
+    auto const begin = std::chrono::steady_clock::now();
+    Options const& s = job.settings;
+    EventSet const& events = data.events;
+    Split const split = split_of(s, events);
+    InputScaling const scaling = scaling_of(s, events, split);
+    double const prepare_s = seconds_since(begin);
+    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
+    job.run.write_json("env.json", environment(session, ctx, s));
+    job.run.write_json("data.json", data_record(data.path, events, split));
+    log::info("{}: {} events of {} files; train {}, valid {}, test {}", data.path, events.size(),
+              events.files.size(), split.train.size(), split.valid.size(), split.test.size());
+
+    Progress progress("train");
+    Trainer trainer(ctx, job.model, s, events, split, scaling, job.run,
+                    hooks_of(progress, s.get_int("train.epochs")));
+    log::detail("{}: {:.0f} MB for one training step", job.model,
+                static_cast<double>(trainer.planned_bytes()) / 1e6);
+    resume ? trainer.resume() : trainer.start();
+    TrainingEnd const end = trainer.run();
+    progress.clear();
+    if (end == TrainingEnd::interrupted)
+        throw_if_stopped("checkpoints/last is saved",
+                         fmt::format("calofuse train --resume --run-dir {} --data {} goes on",
+                                     job.run.path(), data.path));
+
+    auto const judged = std::chrono::steady_clock::now();
+    BestModel best(ctx, job.run, events);
+    Evaluation const valid = best.judge(split.valid);
+    auto const test_logits = best.logits(split.test);
+    Evaluation const test = evaluate_logits(events, split.test, test_logits);
+    job.run.write_text("predictions_test.csv",
+                       scores_csv(scored_events(events, split.test, test_logits)));
+    std::vector<std::pair<std::string, double>> stages = {{"read the store", data.read_s},
+                                                          {"fit the scaling", prepare_s}};
+    for (auto const& stage : trainer.timing())
+        stages.push_back(stage);
+    stages.emplace_back("final evaluation", seconds_since(judged));
+    Json const summary = {{"run_dir", job.run.path()},
+                          {"model", job.model},
+                          {"device", name_of(ctx.backend())},
+                          {"precision", precision_of(s, ctx)},
+                          {"epochs", trainer.epochs_done()},
+                          {"best_epoch", trainer.best_epoch()},
+                          {"events_per_s", trainer.events_per_s()},
+                          {"wall_s", data.read_s + seconds_since(begin)},
+                          {"data_wait_fraction", trainer.data_wait_fraction()},
+                          {"valid", headline(valid)},
+                          {"test", headline(test)},
+                          {"timing", timing_json(stages)}};
+    job.run.write_json("summary.json", summary);
+    return {summary, test, trainer.best_epoch()};
+}
+
+/// What trains once more on all labelled events, for as long as the best model was trained: a run of
+/// its own, whose settings say that no event is left to judge it by.
+Job job_on_everything(Job const& job, std::int64_t epochs)
+{
+    Options settings = job.settings;
+    settings.set("train.epochs", epochs);
+    settings.set("train.patience", std::int64_t{0});
+    settings.set("train.retrain_on_all", false);
+    settings.set("split.train", 1.0);
+    settings.set("split.valid", 0.0);
+    settings.set("split.test", 0.0);
+    settings.set("split.fraction", 1.0);
+    return {settings, job.model, RunDirectory::create(job.run.file("retrained"))};
 }
 
 void print_summary(Json const& summary, Evaluation const& test)
@@ -212,84 +307,19 @@ int train(Session const& session, TrainArgs const& args)
     auto const begin = std::chrono::steady_clock::now();
     StopSignals const signals;
     Job const job = open_job(session, args);
-    Options const& s = job.settings;
-    Context ctx = make_context(s);
-    EventSet const events = read_store(args.data);
-    double const read_s = seconds_since(begin);
-    Split const split =
-        split_events(events, {.train = s.get_double("split.train"),
-                              .valid = s.get_double("split.valid"),
-                              .test = s.get_double("split.test"),
-                              .fraction = s.get_double("split.fraction"),
-                              .seed = static_cast<std::uint64_t>(s.get_int("split.seed"))});
-    InputScaling const scaling = scaling_of(s, events, split);
-    double const prepare_s = seconds_since(begin) - read_s;
-
-    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
-    job.run.write_json("env.json", environment(session, ctx, s));
-    job.run.write_json("data.json", data_record(args.data, events, split));
-    log::info("{}: {} events of {} files; train {}, valid {}, test {}", args.data, events.size(),
-              events.files.size(), split.train.size(), split.valid.size(), split.test.size());
-
-    Progress progress("train");
-    auto const epochs = s.get_int("train.epochs");
-    Trainer trainer(
-        ctx, job.model, s, events, split, scaling, job.run,
-        {.status =
-             [&](TrainingStatus const& t) {
-                 if (!progress.due()) return;
-                 double const part = static_cast<double>(t.step) / static_cast<double>(t.steps);
-                 progress.update(
-                     (static_cast<double>(t.epoch - 1) + part) / static_cast<double>(t.epochs),
-                     fmt::format("epoch {}/{} step {}/{} {:.0f} events/s data {:.1f}% loss {:.4f}",
-                                 t.epoch, t.epochs, t.step, t.steps, t.events_per_s,
-                                 100 * t.data_wait_fraction, t.loss));
-             },
-         .epoch_done =
-             [&](EpochFigures const& f) {
-                 progress.clear();
-                 report_epoch(f, epochs);
-             },
-         .stop_requested = stop_requested});
-    log::detail("{}: {:.0f} MB for one training step", job.model,
-                static_cast<double>(trainer.planned_bytes()) / 1e6);
-    args.resume ? trainer.resume() : trainer.start();
-    TrainingEnd const end = trainer.run();
-    progress.clear();
-    if (end == TrainingEnd::interrupted)
-        throw_if_stopped("checkpoints/last is saved; train --resume goes on");
-
-    auto const judged = std::chrono::steady_clock::now();
-    BestModel best(ctx, job.run, events);
-    Evaluation const valid = best.judge(split.valid);
-    auto const test_logits = best.logits(split.test);
-    Evaluation const test = evaluate_logits(events, split.test, test_logits);
-    job.run.write_text("predictions_test.csv",
-                       scores_csv(scored_events(events, split.test, test_logits)));
-    if (s.get_bool("train.retrain_on_all")) retrain(ctx, job, events, trainer.best_epoch());
-
-    std::vector<std::pair<std::string, double>> stages = {{"read the store", read_s},
-                                                          {"fit the scaling", prepare_s}};
-    for (auto const& stage : trainer.timing())
-        stages.push_back(stage);
-    stages.emplace_back("final evaluation", seconds_since(judged));
-    Json summary = {{"run_dir", job.run.path()},
-                    {"model", job.model},
-                    {"device", name_of(ctx.backend())},
-                    {"precision", precision_of(s, ctx)},
-                    {"epochs", trainer.epochs_done()},
-                    {"best_epoch", trainer.best_epoch()},
-                    {"events_per_s", trainer.events_per_s()},
-                    {"wall_s", seconds_since(begin)},
-                    {"data_wait_fraction", trainer.data_wait_fraction()},
-                    {"valid", headline(valid)},
-                    {"test", headline(test)},
-                    {"timing", timing_json(stages)}};
-    job.run.write_json("summary.json", summary);
+    Context ctx = make_context(job.settings);
+    Data data{args.data, read_store(args.data)};
+    data.read_s = seconds_since(begin);
+    Trained const trained = run_training(session, ctx, job, data, args.resume);
+    if (job.settings.get_bool("train.retrain_on_all")) {
+        Job const all = job_on_everything(job, trained.best_epoch);
+        run_training(session, ctx, all, data, false);
+        log::info("{} is the model of all events", all.run.checkpoint("last"));
+    }
     if (session.global.json)
-        print_json(summary);
+        print_json(trained.summary);
     else
-        print_summary(summary, test);
+        print_summary(trained.summary, trained.test);
     return 0;
 }
 }  // namespace calofuse::commands

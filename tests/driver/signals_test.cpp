@@ -17,7 +17,7 @@ TEST(Signals, first_one_asks_for_a_stop)
     for (int const number : {SIGINT, SIGTERM, SIGUSR1}) {
         StopSignals const signals;
         EXPECT_FALSE(stop_requested());
-        EXPECT_NO_THROW(throw_if_stopped("nothing"));
+        EXPECT_NO_THROW(throw_if_stopped("nothing", ""));
         std::raise(number);
         EXPECT_TRUE(stop_requested());
     }
@@ -28,11 +28,12 @@ TEST(Signals, the_error_names_signal_and_what_was_saved)
     StopSignals const signals;
     std::raise(SIGTERM);
     try {
-        throw_if_stopped("checkpoint of step 12 is saved");
+        throw_if_stopped("checkpoint of step 12 is saved", "go on with --resume");
         FAIL();
     } catch (Error const& e) {
         EXPECT_EQ(e.exit(), Exit::interrupted);
         EXPECT_STREQ(e.what(), "stopped by SIGTERM: checkpoint of step 12 is saved");
+        EXPECT_EQ(e.hint(), "go on with --resume");
     }
 }
 

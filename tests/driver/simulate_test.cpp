@@ -108,6 +108,13 @@ TEST(SimulateCommand, stops_on_a_signal_without_half_files)
     Outcome const got = program.wait();
     EXPECT_EQ(got.exit, 75) << got.err;
     EXPECT_EQ(folder.list(), (Words{"beam", "beam/electron", "beam/hadron", "beam/truth"}));
+    EXPECT_NE(got.err.find("0 of 1 files are complete"), got.err.npos) << got.err;
+    EXPECT_NE(got.err.find("hint: the same command with --overwrite"), got.err.npos) << got.err;
+    Words const again = {"simulate", "--out", "beam", "--events", "2", "--energies", "e20"};
+    EXPECT_EQ(run(again, {.folder = folder.path()}).exit, 73);
+    Words anew = again;
+    anew.push_back("--overwrite");
+    EXPECT_EQ(run(anew, {.folder = folder.path()}).exit, 0);
 }
 }  // namespace
 }  // namespace calofuse::test

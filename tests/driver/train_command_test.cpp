@@ -1,4 +1,5 @@
 /// train, evaluate and predict as a user runs them, on a small simulated beam.
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include <gtest/gtest.h>
@@ -104,6 +105,43 @@ TEST_F(Training, another_store_is_scored_with_its_own_pedestals)
     EXPECT_NE(predict("later.h5", {"--set", "input.pedestals=other.csv"}), scores);
     document({"convert", "--out", "bare.h5", "later/electron", "later/hadron"});
     EXPECT_EQ(predict("bare.h5", {}), predict("later.h5", {"--set", "input.pedestals=other.csv"}));
+}
+
+TEST_F(Training, retrain_on_all_leaves_the_first_training_alone_and_uses_every_event)
+{
+    json const plain = train("plain", {}, 3);
+    json const both = train("r", {"--retrain-on-all"}, 3);
+    expect_same_figures(both["test"], plain["test"]);
+    EXPECT_EQ(slurp(folder_ / "r/checkpoints/best.safetensors").size(),
+              slurp(folder_ / "plain/checkpoints/best.safetensors").size());
+    json const all = json::parse(slurp(folder_ / "r/retrained/summary.json"));
+    EXPECT_EQ(all["epochs"], both["best_epoch"]);
+    json const split = json::parse(slurp(folder_ / "r/retrained/data.json"))["split"];
+    EXPECT_EQ(split, (json{{"train", 600}, {"valid", 0}, {"test", 0}}));
+    // Nothing is left to judge it by, and nothing pretends otherwise.
+    EXPECT_EQ(all["test"]["accuracy"], json());
+    Outcome const judged = run_here({"evaluate", "--run-dir", "r/retrained", "--data", "beam.h5"});
+    EXPECT_EQ(judged.exit, 65);
+    EXPECT_NE(judged.err.find("CF-EVL-01"), judged.err.npos) << judged.err;
+    std::string const checkpoint = "r/retrained/checkpoints/last.safetensors";
+    EXPECT_NE(predict("beam.h5", {"--checkpoint", checkpoint}), predict("beam.h5", {}));
+}
+
+TEST_F(Training, the_hint_of_a_stop_goes_on)
+{
+    Program program({"train", "--data", "beam.h5", "--run-dir", "r", "--epochs", "10000",
+                     "--patience", "0", "--set", "model.filters=8"},
+                    {.folder = folder_.path()});
+    for (int i = 0; i < 3000 && program.err_so_far().find("epoch  1/") == std::string::npos; ++i)
+        usleep(10'000);
+    ASSERT_EQ(kill(program.pid(), SIGINT), 0);
+    Outcome const got = program.wait();
+    EXPECT_EQ(got.exit, 75) << got.err;
+    std::string const hint = "hint: calofuse train --resume --run-dir r --data beam.h5 goes on";
+    EXPECT_NE(got.err.find(hint), got.err.npos) << got.err;
+    json const summary =
+        document({"train", "--resume", "--run-dir", "r", "--data", "beam.h5", "--epochs", "2"});
+    EXPECT_GE(summary["epochs"], 2);
 }
 }  // namespace
 }  // namespace calofuse::test
