@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -301,13 +302,13 @@ int CommandLine::run(std::vector<std::string> const& arguments)
         std::reverse(words.begin(), words.end());
         state.app.parse(std::move(words));
     } catch (CLI::CallForHelp const&) {
-        fmt::print("{}", state.app.help());
+        std::fputs(state.app.help().c_str(), stdout);  // main looks at ferror(stdout)
         return 0;
     } catch (CLI::ParseError const& e) {
         refuse_in_our_words(e);
     }
     if (state.version) {
-        fmt::print("{}", version_text());
+        std::fputs(version_text().c_str(), stdout);
         return 0;
     }
     auto const* command = state.chosen();

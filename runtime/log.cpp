@@ -10,6 +10,12 @@ namespace {
 std::atomic<Level> g_level{Level::info};
 std::atomic<void (*)()> g_before_line{nullptr};
 
+/// Where standard error cannot be written there is nobody to tell: fmt::print would throw.
+void put(std::string const& text)
+{
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 void before_line()
 {
     if (auto* const hook = g_before_line.load()) hook();
@@ -36,13 +42,13 @@ void write(Level level, std::string_view message)
     if (level > g_level) return;
     before_line();
     char const* const prefix = level == Level::warning ? "calofuse: warning: " : "calofuse: ";
-    fmt::print(stderr, "{}{}\n", prefix, message);
+    put(fmt::format("{}{}\n", prefix, message));
 }
 
 void error(Error const& e)
 {
     before_line();
-    fmt::print(stderr, "calofuse: error[{}]: {}\n", e.code(), e.what());
-    if (!e.hint().empty()) fmt::print(stderr, "  hint: {}\n", e.hint());
+    put(fmt::format("calofuse: error[{}]: {}\n", e.code(), e.what()));
+    if (!e.hint().empty()) put(fmt::format("  hint: {}\n", e.hint()));
 }
 }  // namespace calofuse::log

@@ -65,6 +65,7 @@ struct Start {
     std::string folder = "/";                   ///< working directory
     std::vector<std::string> environment = {};  ///< all of it
     std::string stdout_path = {};               ///< instead of our file, e.g. /dev/full
+    std::string stderr_path = {};               ///< likewise
     bool close_stdout = false;
 };
 
@@ -82,7 +83,7 @@ class Program {
             env.push_back(const_cast<char*>(variable.c_str()));
         env.push_back(nullptr);
         std::string const out = start.stdout_path.empty() ? said_ / "out" : start.stdout_path;
-        std::string const err = said_ / "err";
+        std::string const err = start.stderr_path.empty() ? said_ / "err" : start.stderr_path;
         pid_ = fork();
         if (pid_ != 0) return;
         bool good = chdir(start.folder.c_str()) == 0;
