@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "io/config_file.hpp"
+#include "io/simulator_parameters.hpp"
+#include "models/registry.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
@@ -97,6 +99,27 @@ OptionSchema with_extra(OptionSchema const& extra)
     return schema;
 }
 
+namespace {
+/// Keys that other commands than the one with `schema` understand.
+std::vector<std::string> keys_of_others(OptionSchema const& schema)
+{
+    auto const has = [&](std::string const& start) {
+        return std::any_of(schema.begin(), schema.end(),
+                           [&](OptionSpec const& s) { return s.key.rfind(start, 0) == 0; });
+    };
+    std::vector<std::string> keys;
+    auto const add = [&](OptionSchema const& others) {
+        for (OptionSpec const& spec : others)
+            keys.push_back(spec.key);
+    };
+    if (!has("simulate.")) add(simulator_schema());
+    if (!has("model."))
+        for (ModelEntry const& model : all_models())
+            add(model.schema());
+    return keys;
+}
+}  // namespace
+
 Options resolve_settings(Session const& session,
                          OptionSchema const& extra,
                          std::string const& fallback_file)
@@ -105,8 +128,10 @@ Options resolve_settings(Session const& session,
     ConfigSources sources;
     sources.file = global.config.empty() ? fallback_file : global.config;
     sources.sets = global.sets;
+    OptionSchema const schema = with_extra(extra);
+    sources.ignored = keys_of_others(schema);
     for (FlagSetting const& given : global.flags)
         sources.command_line[given.key] = given.value;
-    return resolve_options(with_extra(extra), sources);
+    return resolve_options(schema, sources);
 }
 }  // namespace calofuse

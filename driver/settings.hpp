@@ -14,7 +14,8 @@ OptionSchema const& program_schema();
 OptionSpec const& setting(std::string const& key);
 
 /// Everything a command line, the environment and a configuration file say about `program_schema()`
-/// and `extra` (the section of a model). `fallback_file` is read where no --config was given: a run
+/// and `extra` (the section of a model, or that of the simulator). Sections of other commands are let
+/// pass, so that one file can serve all; another model's settings are not. `fallback_file` is read where no --config was given: a run
 /// directory's own config.toml, or empty.
 Options resolve_settings(Session const& session,
                          OptionSchema const& extra = {},

@@ -28,10 +28,17 @@ constexpr std::string_view kNoSettings[] = {"CALOFUSE_ISA", "CALOFUSE_GOLDEN_DIR
     throw Error(Exit::config, code, message, hint);
 }
 
+void warn_once(std::string const& text)
+{
+    static std::set<std::string> told;  // settings may be resolved more than once
+    if (told.insert(text).second) log::warning("{}", text);
+}
+
 /// Known settings by key.
 class Schema {
   public:
-    explicit Schema(OptionSchema const& specs)
+    Schema(OptionSchema const& specs, std::vector<std::string> const& ignored)
+        : ignored_(ignored.begin(), ignored.end()), keys_(ignored)
     {
         for (OptionSpec const& spec : specs) {
             bool const fresh = specs_.emplace(spec.key, &spec).second;
@@ -45,6 +52,7 @@ class Schema {
         if (found != specs_.end()) return *found->second;
         fail("CF-CFG-02", fmt::format("{}: unknown key {}", where, quoted(key)), hint(key));
     }
+    bool is_ignored(std::string const& key) const { return ignored_.count(key) > 0; }
     bool is_section(std::string const& name) const
     {
         return std::any_of(keys_.begin(), keys_.end(), [&](std::string const& key) {
@@ -66,7 +74,8 @@ class Schema {
 
   private:
     std::map<std::string, OptionSpec const*> specs_;
-    std::vector<std::string> keys_;
+    std::set<std::string> ignored_;
+    std::vector<std::string> keys_;  ///< of both
 };
 
 bool is_utf8(std::string const& text)
@@ -257,6 +266,7 @@ struct FileReader {
             if (!plain)
                 fail("CF-CFG-02", fmt::format("{}: unknown key {}", where, quoted(path)),
                      "dots join section and key only outside quotes");
+            if (schema.is_ignored(path)) continue;
             OptionSpec const& spec = schema.at(path, where);
             options.set(path, checked(spec, value_of(node, spec, where), where));
         }
@@ -274,13 +284,20 @@ std::string variable_of(std::string const& key)
     return name;
 }
 
-void read_environment(OptionSchema const& specs, char const* const* variables, Options& options)
+void read_environment(OptionSchema const& specs,
+                      std::vector<std::string> const& ignored,
+                      char const* const* variables,
+                      Options& options)
 {
-    std::map<std::string, OptionSpec const*> known;
+    std::map<std::string, OptionSpec const*> known;  // null: ignored
     std::vector<std::string> names;
     for (OptionSpec const& spec : specs) {
         names.push_back(variable_of(spec.key));
         known.emplace(names.back(), &spec);
+    }
+    for (std::string const& key : ignored) {
+        names.push_back(variable_of(key));
+        known.emplace(names.back(), nullptr);
     }
     for (; *variables != nullptr; ++variables) {
         std::string const variable = *variables;
@@ -292,13 +309,13 @@ void read_environment(OptionSchema const& specs, char const* const* variables, O
         if (!ours || other || equals == std::string::npos) continue;
         auto const found = known.find(name);
         if (found == known.end()) {
-            static std::set<std::string> told;  // settings may be resolved more than once
-            if (!told.insert(name).second) continue;
             std::string const close = nearest(name, names);
-            log::warning("environment variable {} is no setting and is ignored{}", quoted(name),
-                         close.empty() ? "" : "; did you mean " + close + "?");
+            warn_once(fmt::format("environment variable {} is no setting and is ignored{}",
+                                  quoted(name),
+                                  close.empty() ? "" : "; did you mean " + close + "?"));
             continue;
         }
+        if (found->second == nullptr) continue;
         OptionSpec const& spec = *found->second;
         std::string const where = "environment variable " + name;
         options.set(spec.key,
@@ -331,7 +348,11 @@ void read_command_line(Schema const& schema, ConfigSources const& sources, Optio
         std::size_t const equals = set.find('=');
         if (equals == 0 || equals == std::string::npos)
             fail("CF-CFG-08", where + ": wanted section.key=value", "e.g. --set train.epochs=10");
-        give(schema.at(set.substr(0, equals), where), set.substr(equals + 1), where);
+        std::string const key = set.substr(0, equals);
+        if (schema.is_ignored(key))
+            warn_once(fmt::format("{}: of other commands, without effect here", where));
+        else
+            give(schema.at(key, where), set.substr(equals + 1), where);
     }
     for (auto const& [key, value] : sources.command_line) {
         std::string const where = "command line";
@@ -342,15 +363,15 @@ void read_command_line(Schema const& schema, ConfigSources const& sources, Optio
 
 Options resolve_options(OptionSchema const& schema, ConfigSources const& sources)
 {
-    Schema const known(schema);
+    Schema const known(schema, sources.ignored);
     Options options(schema);
     if (!sources.file.empty()) {
         std::string const escaped = quoted(sources.file);
         std::string const name = escaped.substr(1, escaped.size() - 2);
         FileReader{known, name, options}.read(parse(read_file(sources.file), name), "");
     }
-    read_environment(schema, sources.environment != nullptr ? sources.environment : ::environ,
-                     options);
+    read_environment(schema, sources.ignored,
+                     sources.environment != nullptr ? sources.environment : ::environ, options);
     read_command_line(known, sources, options);
     return options;
 }

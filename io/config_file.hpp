@@ -19,6 +19,9 @@ struct ConfigSources {
     std::string file;               ///< path of a TOML file; empty = none
     std::vector<std::string> sets;  ///< "section.key=value", from --set
 
+    /// Keys that only other commands understand: known, and without effect.
+    std::vector<std::string> ignored;
+
     /// Values of named command-line options by key. A text is read as the type of the option.
     std::map<std::string, OptionValue> command_line;
 

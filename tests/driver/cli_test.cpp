@@ -201,6 +201,34 @@ TEST(Cli, dumped_configuration_is_accepted_back)
     EXPECT_EQ(again.out, first.out);
 }
 
+TEST(Cli, one_file_serves_every_command)
+{
+    Folder const folder;
+    spill(folder / "dump.toml", run({"config", "dump"}).out);
+    spill(folder / "a.toml", "[simulate]\ntilt_deg = 1.0\n[model]\nfilters = 8\n");
+    spill(folder / "b.toml", "[simulate]\ntilt_dg = 1.0\n");
+    Start const here{.folder = folder.path(), .environment = {"CALOFUSE_SIMULATE_HE=0.5"}};
+    Words const simulate = {"simulate", "--events", "1", "--energies", "e20", "--out", "beam"};
+    for (char const* file : {"dump.toml", "a.toml"})
+        for (Words words :
+             {Words{"doctor"}, Words{"config", "dump"}, simulate,
+              Words{"profile", "--steps", "1", "--warmup", "0", "--batch-size", "4"}}) {
+            words.insert(words.end(), {"--quiet", "--config", file});
+            Outcome const got = run(words, here);
+            EXPECT_EQ(got.exit, 0) << words[0] << ": " << got.err;
+            EXPECT_EQ(got.err, "");
+            std::filesystem::remove_all(folder / "beam");
+        }
+    Outcome const wrong = run({"doctor", "--config", "b.toml"}, here);
+    EXPECT_EQ(wrong.exit, 78);
+    EXPECT_NE(wrong.err.find("b.toml:2:1: unknown key 'simulate.tilt_dg'"), wrong.err.npos)
+        << wrong.err;
+    EXPECT_NE(wrong.err.find("did you mean simulate.tilt_deg?"), wrong.err.npos) << wrong.err;
+    Outcome const set = run({"doctor", "--set", "simulate.tilt_deg=1"}, here);
+    EXPECT_EQ(set.exit, 0);
+    EXPECT_NE(set.err.find("without effect here"), set.err.npos) << set.err;
+}
+
 TEST(Cli, results_that_cannot_be_written_are_exit_74)
 {
     Outcome const full = run({"config", "dump"}, {.stdout_path = "/dev/full"});
@@ -208,6 +236,14 @@ TEST(Cli, results_that_cannot_be_written_are_exit_74)
     EXPECT_NE(full.err.find("error[CF-IO-12]"), full.err.npos) << full.err;
     Outcome const closed = run({"config", "dump"}, {.close_stdout = true});
     EXPECT_EQ(closed.exit, 74) << closed.err;
+    for (char const* word : {"--help", "--version"})
+        EXPECT_EQ(run({word}, {.stdout_path = "/dev/full"}).exit, 74) << word;
+}
+
+TEST(Cli, messages_that_cannot_be_written_change_no_exit_code)
+{
+    EXPECT_EQ(run({"train"}, {.stderr_path = "/dev/full"}).exit, 64);
+    EXPECT_EQ(run({"doctor", "--set", "simulate.he=1"}, {.stderr_path = "/dev/full"}).exit, 0);
 }
 
 TEST(Cli, odd_surroundings_change_nothing)

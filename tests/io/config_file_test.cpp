@@ -289,6 +289,25 @@ TEST_F(ConfigFile, precedence)
     EXPECT_FALSE(o.get_bool("train.resume"));             // default
 }
 
+TEST_F(ConfigFile, keys_of_others_are_let_pass_and_change_nothing)
+{
+    ConfigSources given = sources(write("[graph]\nk = 8\n[train]\nwarmup = 'x'\nepochs = 3\n"));
+    given.sets = {"graph.k=9"};
+    given.ignored = {"graph.k", "train.warmup"};
+    Options const options = resolve_options(schema(), given);
+    EXPECT_EQ(options.get_int("train.epochs"), 3);
+    EXPECT_FALSE(options.has("graph.k"));
+    EXPECT_FALSE(options.has("train.warmup"));
+    given.sets = {"graph.kk=9"};
+    try {
+        resolve_options(schema(), given);
+        FAIL();
+    } catch (Error const& e) {
+        EXPECT_EQ(e.code(), "CF-CFG-02");
+        EXPECT_EQ(e.hint(), "did you mean graph.k?");
+    }
+}
+
 TEST_F(ConfigFile, dump_is_read_back_byte_for_byte)
 {
     Options options(schema());
