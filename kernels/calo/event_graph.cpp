@@ -1,0 +1,42 @@
+#include "kernels/calo/event_graph.hpp"
+
+#include "kernels/common/check.hpp"
+#include "runtime/channel_map.hpp"
+
+namespace calofuse {
+namespace {
+void check(EventGraphArgs const& args)
+{
+    auto const adc = args.adc.view<std::uint16_t const, 2>();
+    std::int64_t const batch = args.rows.view<std::int32_t const, 1>().size();
+    std::int64_t const nodes = args.x.view<float, 2>().shape[0];
+    std::int64_t const edges = args.source.view<std::int32_t, 1>().size();
+    check_tensor(args.adc, DType::u16, {adc.shape[0], kNumChannels}, "adc");
+    check_tensor(args.channels, DType::i32, {kNumCells}, "channels");
+    check_tensor(args.pedestal, DType::f32, {kNumChannels}, "pedestal");
+    if (!args.noise.empty()) check_tensor(args.noise, DType::f32, {kNumChannels}, "noise");
+    check_hit_options(args.options);
+    CALOFUSE_CHECK(nodes >= batch * max_hits(args.options.rule),
+                   "x is " << args.x.describe() << ", but " << batch << " events may have "
+                           << batch * max_hits(args.options.rule) << " hits");
+    CALOFUSE_CHECK(edges >= batch * max_edges(args.options),
+                   "source is " << args.source.describe() << ", but " << batch
+                                << " events may have " << batch * max_edges(args.options)
+                                << " edges");
+    check_tensor(args.row_ptr, DType::i32, {batch + 1}, "row_ptr");
+    check_tensor(args.x, DType::f32, {nodes, kNumHitFeatures}, "x");
+    check_tensor(args.position, DType::f32, {nodes, 2}, "position");
+    if (!args.energy.empty()) check_tensor(args.energy, DType::f32, {nodes}, "energy");
+    check_tensor(args.edge_ptr, DType::i32, {nodes + 1}, "edge_ptr");
+    check_tensor(args.source, DType::i32, {edges}, "source");
+    if (!args.edge_x.empty())
+        check_tensor(args.edge_x, DType::f32, {edges, kNumHitEdgeFeatures}, "edge_x");
+}
+}  // namespace
+
+void event_graph(Context& ctx, EventGraphArgs const& args)
+{
+    check(args);
+    on_backend(ctx, "event_graph", [&] { cpu::event_graph(ctx, args); });
+}
+}  // namespace calofuse

@@ -1,0 +1,363 @@
+#include "kernels/common/hit_cells.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "kernels/common/asinh.hpp"
+#include "runtime/channel_map.hpp"
+#include "runtime/error.hpp"
+
+namespace calofuse {
+std::array<char const*, kNumHitFeatures> const& hit_feature_names()
+{
+    static constexpr std::array<char const*, kNumHitFeatures> kNames = {
+        "x",        "y",        "log1p_sum", "sum_fraction", "cells",    "max_fraction",
+        "rms_x",    "rms_y",    "r",         "log1p_max",    "on_cells", "centre",
+        "module_0", "module_1", "module_2",  "module_3",     "module_4", "module_5",
+        "module_6", "module_7", "module_8",  "log1p_total",  "hits",     "one"};
+    return kNames;
+}
+
+void check_hit_options(HitOptions const& options)
+{
+    CALOFUSE_CHECK(options.threshold_adc >= 0, "threshold_adc = " << options.threshold_adc);
+    CALOFUSE_CHECK(options.min_sum_adc >= 0, "min_sum_adc = " << options.min_sum_adc);
+    CALOFUSE_CHECK(options.neighbours >= 1 && options.neighbours <= 64,
+                   "neighbours = " << options.neighbours << ", compiled for 1 .. 64");
+}
+
+namespace cpu {
+namespace {
+constexpr std::uint8_t kNone = 255;
+constexpr int kWords = kPaddedCells / 64;
+using CellSet = std::array<std::uint64_t, kWords>;
+
+/// Where the cells are and what they touch.
+struct Geometry {
+    std::array<std::int8_t, kNumCells> x, y;  ///< position units
+    std::array<std::uint8_t, kNumCells> module;
+    /// The cell and its neighbours in the module, ascending, padded with the last.
+    std::array<std::array<std::uint8_t, 9>, kNumCells> block;
+    std::array<CellSet, kNumCells> touching;  ///< across modules
+
+    Geometry()
+    {
+        auto const map = ChannelMap::focalh_prototype2();
+        auto const adjacent = adjacent_cells();
+        for (std::size_t i = 0; i < kNumCells; ++i) {
+            Cell const& c = map.cells[i];
+            double const unit = kMillimetresPerPositionUnit / 10;
+            x[i] = static_cast<std::int8_t>(std::lround(c.x_cm / unit));
+            y[i] = static_cast<std::int8_t>(std::lround(c.y_cm / unit));
+            module[i] = static_cast<std::uint8_t>(c.module);
+            touching[i] = {};
+            for (std::int32_t const j : adjacent[i])
+                touching[i][static_cast<std::size_t>(j / 64)] |= std::uint64_t{1} << (j % 64);
+            std::size_t n = 0;
+            for (std::size_t j = 0; j < kNumCells; ++j) {
+                Cell const& b = map.cells[j];
+                if (b.module == c.module && std::abs(b.row - c.row) <= 1
+                    && std::abs(b.col - c.col) <= 1)
+                    block[i][n++] = static_cast<std::uint8_t>(j);
+            }
+            std::fill(block[i].begin() + static_cast<std::ptrdiff_t>(n), block[i].end(),
+                      block[i][n - 1]);
+        }
+    }
+};
+
+Geometry const& geometry()
+{
+    static Geometry const kGeometry;
+    return kGeometry;
+}
+
+/// A module as a bit board: cell (row, col) is bit row * side + col.
+struct Board {
+    int side;
+    std::uint64_t not_left;   ///< all cells but column 0
+    std::uint64_t not_right;  ///< all cells but the last column
+};
+
+constexpr Board board_of(int side)
+{
+    Board b{side, 0, 0};
+    for (int i = 0; i < side * side; ++i) {
+        b.not_left |= std::uint64_t{i % side != 0} << i;
+        b.not_right |= std::uint64_t{i % side != side - 1} << i;
+    }
+    return b;
+}
+constexpr Board kOuter = board_of(module_side(0));
+constexpr Board kCentre = board_of(module_side(kCentreModule));
+
+/// The cells of `set` and all their neighbours (bits above the board may be set).
+constexpr std::uint64_t dilated(Board const& board, std::uint64_t set)
+{
+    std::uint64_t const rows = set | ((set & board.not_right) << 1) | ((set & board.not_left) >> 1);
+    return rows | (rows << board.side) | (rows >> board.side);
+}
+
+/// `count` < 64 bits of `on` from bit `begin` on.
+std::uint64_t bits_from(CellSet const& on, int begin, int count)
+{
+    auto const word = static_cast<std::size_t>(begin / 64);
+    int const shift = begin % 64;
+    std::uint64_t bits = on[word] >> shift;
+    if (shift + count > 64) bits |= on[word + 1] << (64 - shift);
+    return bits & ((std::uint64_t{1} << count) - 1);
+}
+
+CellSet set_of(EventHits const& hits)
+{
+    CellSet on{};
+    for (int i = 0; i < hits.num_cells; ++i)
+        on[hits.cell[i] / 64U] |= std::uint64_t{1} << (hits.cell[i] % 64U);
+    return on;
+}
+
+/// Labels the components of each module; returns how many.
+int label_components(CellSet const& on, std::uint8_t* label)
+{
+    int count = 0;
+    for (int module = 0; module < kNumModules; ++module) {
+        Board const& board = module == kCentreModule ? kCentre : kOuter;
+        int const begin = module_begin(module);
+        std::uint64_t rest = bits_from(on, begin, board.side * board.side);
+        for (; rest != 0; ++count) {
+            std::uint64_t component = rest & (~rest + 1);
+            for (std::uint64_t grown = dilated(board, component) & rest; grown != component;
+                 grown = dilated(board, component) & rest)
+                component = grown;
+            rest &= ~component;
+            for (; component != 0; component &= component - 1)
+                label[begin + std::countr_zero(component)] = static_cast<std::uint8_t>(count);
+        }
+    }
+    return count;
+}
+
+int label_global_components(CellSet on, std::uint8_t* label)
+{
+    Geometry const& g = geometry();
+    int count = 0;
+    auto const take_first = [](CellSet& set) {
+        for (std::size_t w = 0; w < kWords; ++w) {
+            if (set[w] == 0) continue;
+            int const bit = std::countr_zero(set[w]);
+            set[w] &= set[w] - 1;
+            return static_cast<int>(w) * 64 + bit;
+        }
+        return -1;
+    };
+    for (int seed = take_first(on); seed >= 0; seed = take_first(on), ++count) {
+        CellSet frontier{};
+        for (int cell = seed; cell >= 0; cell = take_first(frontier)) {
+            label[cell] = static_cast<std::uint8_t>(count);
+            for (std::size_t w = 0; w < kWords; ++w) {
+                std::uint64_t const found = g.touching[static_cast<std::size_t>(cell)][w] & on[w];
+                frontier[w] |= found;
+                on[w] &= ~found;
+            }
+        }
+    }
+    return count;
+}
+
+/// `energy_on`: by cell, -1 where off.
+int label_basins(EventHits const& hits, float const* energy_on, std::uint8_t* label)
+{
+    Geometry const& g = geometry();
+    std::uint8_t to[kPaddedCells];
+    for (int i = 0; i < hits.num_cells; ++i) {
+        auto const& block = g.block[hits.cell[i]];
+        std::uint8_t best = block[0];
+        for (std::uint8_t const c : block)
+            if (energy_on[c] > energy_on[best]) best = c;
+        to[hits.cell[i]] = best;
+    }
+    std::uint8_t label_of_root[kPaddedCells];
+    std::fill_n(label_of_root, kPaddedCells, kNone);
+    int count = 0;
+    for (int i = 0; i < hits.num_cells; ++i) {
+        std::uint8_t root = hits.cell[i];
+        while (to[root] != root)
+            root = to[root];
+        if (label_of_root[root] == kNone) label_of_root[root] = static_cast<std::uint8_t>(count++);
+        label[hits.cell[i]] = label_of_root[root];
+    }
+    return count;
+}
+
+/// Gives each listed cell its hit.
+void assign_hits(HitRule rule, EventHits& hits)
+{
+    if (rule == HitRule::cell) {
+        hits.num_hits = hits.num_cells;
+        for (int i = 0; i < hits.num_cells; ++i)
+            hits.hit[i] = static_cast<std::uint8_t>(i);
+        return;
+    }
+    std::uint8_t label[kPaddedCells];
+    if (rule == HitRule::ccl) {
+        hits.num_hits = label_components(set_of(hits), label);
+    } else if (rule == HitRule::ccl_global) {
+        hits.num_hits = label_global_components(set_of(hits), label);
+    } else {
+        float energy_on[kPaddedCells];
+        std::fill_n(energy_on, kPaddedCells, -1.0F);
+        for (int i = 0; i < hits.num_cells; ++i)
+            energy_on[hits.cell[i]] = hits.energy[i];
+        hits.num_hits = label_basins(hits, energy_on, label);
+    }
+    for (int i = 0; i < hits.num_cells; ++i)
+        hits.hit[i] = label[hits.cell[i]];
+}
+
+/// Takes away hits with less than `min_sum` and numbers the others anew.
+void drop_weak_hits(double min_sum, EventHits& hits)
+{
+    double sum[kNumCells] = {};
+    for (int i = 0; i < hits.num_cells; ++i)
+        sum[hits.hit[i]] += hits.energy[i];
+    std::uint8_t new_hit[kNumCells];
+    int kept_hits = 0;
+    for (int h = 0; h < hits.num_hits; ++h)
+        new_hit[h] = sum[h] < min_sum ? kNone : static_cast<std::uint8_t>(kept_hits++);
+    if (kept_hits == hits.num_hits) return;
+    int kept = 0;
+    for (int i = 0; i < hits.num_cells; ++i) {
+        std::uint8_t const hit = new_hit[hits.hit[i]];
+        if (hit == kNone) continue;
+        hits.cell[kept] = hits.cell[i];
+        hits.energy[kept] = hits.energy[i];
+        hits.hit[kept++] = hit;
+    }
+    hits.num_cells = kept;
+    hits.num_hits = kept_hits;
+}
+}  // namespace
+
+void cell_energies(std::uint16_t const* adc,
+                   float const* pedestal,
+                   std::int32_t const* channels,
+                   std::int64_t num_cells,
+                   float* a)
+{
+    std::array<float, kNumChannels> by_channel;
+    for (std::size_t c = 0; c < kNumChannels; ++c) {
+        float const v = static_cast<float>(adc[c]) - pedestal[c];
+        by_channel[c] = v > 0.0F ? v : 0.0F;
+    }
+    for (std::int64_t k = 0; k < num_cells; ++k)
+        a[k] = by_channel[static_cast<std::size_t>(channels[k])];
+}
+
+void cell_limits(float threshold, float const* noise, std::int32_t const* channels, float* limit)
+{
+    for (int k = 0; k < kNumCells; ++k) {
+        float const three_sigma = noise == nullptr ? 0.0F : 3.0F * noise[channels[k]];
+        limit[k] = three_sigma > threshold ? three_sigma : threshold;
+    }
+    std::fill(limit + kNumCells, limit + kPaddedCells, threshold);
+}
+
+double total_energy(float const* a)
+{
+    constexpr int kSums = 8;  // one vector of doubles, added up at the end in this order
+    double sum[kSums] = {};
+    for (int k = 0; k < kNumCells - kNumCells % kSums; k += kSums)
+        for (int s = 0; s < kSums; ++s)
+            sum[s] += a[k + s];
+    double total = a[kNumCells - 1];
+    static_assert(kNumCells % kSums == 1);
+    for (double const s : sum)
+        total += s;
+    return total;
+}
+
+void find_hits(HitOptions const& options, float const* limit, float const* a, EventHits& hits)
+{
+    int n = 0;
+    for (int k = 0; k < kNumCells; ++k) {  // writes every cell, keeps those that are on
+        hits.cell[n] = static_cast<std::uint8_t>(k);
+        hits.energy[n] = a[k];
+        n += a[k] > limit[k] ? 1 : 0;
+    }
+    hits.num_cells = n;
+    hits.total = total_energy(a);
+    assign_hits(options.rule, hits);
+    if (options.min_sum_adc > 0) drop_weak_hits(options.min_sum_adc, hits);
+}
+
+void hit_features(EventHits const& hits, float* x, float* position, float* energy)
+{
+    struct Sums {
+        double sum, x, y, xx, yy;  ///< energies times powers of the distance from the first cell
+        float max;
+        std::uint8_t first, largest;
+        std::uint8_t cells;
+    };
+    Geometry const& g = geometry();
+    Sums sums[kNumCells];
+    int seen = 0;
+    for (int i = 0; i < hits.num_cells; ++i) {
+        std::uint8_t const cell = hits.cell[i];
+        Sums& s = sums[hits.hit[i]];
+        float const a = hits.energy[i];
+        if (hits.hit[i] == seen) {  // hits are numbered by their first cell
+            s = {a, 0, 0, 0, 0, a, cell, cell, 1};
+            ++seen;
+            continue;
+        }
+        double const dx = g.x[cell] - g.x[s.first];
+        double const dy = g.y[cell] - g.y[s.first];
+        s.sum += a;
+        s.x += a * dx;
+        s.y += a * dy;
+        s.xx += a * dx * dx;
+        s.yy += a * dy * dy;
+        if (a > s.max) {
+            s.max = a;
+            s.largest = cell;
+        }
+        ++s.cells;
+    }
+    constexpr double kTo100mm = kMillimetresPerPositionUnit / 100;
+    constexpr double kTo10mm = kMillimetresPerPositionUnit / 10;
+    float const log_total = log1p_nonnegative(static_cast<float>(hits.total));
+    for (int h = 0; h < hits.num_hits; ++h) {
+        Sums const& s = sums[h];
+        double const mean_x = s.x / s.sum;
+        double const mean_y = s.y / s.sum;
+        double const px = g.x[s.first] + mean_x;
+        double const py = g.y[s.first] + mean_y;
+        std::uint8_t const module = g.module[s.largest];
+        float* const f = x + h * kNumHitFeatures;
+        f[0] = static_cast<float>(px * kTo100mm);
+        f[1] = static_cast<float>(py * kTo100mm);
+        f[2] = log1p_nonnegative(static_cast<float>(s.sum));
+        f[3] = static_cast<float>(s.sum / hits.total);
+        f[4] = static_cast<float>(s.cells) / 25.0F;
+        f[5] = static_cast<float>(s.max / s.sum);
+        f[6] =
+            static_cast<float>(kTo10mm * std::sqrt(std::max(0.0, s.xx / s.sum - mean_x * mean_x)));
+        f[7] =
+            static_cast<float>(kTo10mm * std::sqrt(std::max(0.0, s.yy / s.sum - mean_y * mean_y)));
+        f[8] = static_cast<float>(kTo100mm * std::sqrt(px * px + py * py));
+        f[9] = log1p_nonnegative(s.max);
+        f[10] = static_cast<float>(hits.num_cells) / 10.0F;
+        f[11] = module == kCentreModule ? 1.0F : 0.0F;
+        for (int m = 0; m < kNumModules; ++m)
+            f[12 + m] = m == module ? 1.0F : 0.0F;
+        f[21] = log_total;
+        f[22] = static_cast<float>(hits.num_hits) / 10.0F;
+        f[23] = 1.0F;
+        position[2 * h] = static_cast<float>(px);
+        position[2 * h + 1] = static_cast<float>(py);
+        if (energy != nullptr) energy[h] = static_cast<float>(s.sum);
+    }
+}
+}  // namespace cpu
+}  // namespace calofuse
