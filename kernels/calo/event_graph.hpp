@@ -4,8 +4,8 @@
 /// Rules, features and position units: kernels/common/hits.hpp.
 ///   nodes of event b: rows row_ptr[b] .. row_ptr[b + 1] - 1, by first cell; a row of -1 has none
 ///   incoming edges of node i: edge_ptr[i] .. edge_ptr[i + 1] - 1, `source` = rows of the
-///     min(k, n - 1) nearest other nodes, by (d2, index); symmetrise appends, in ascending order, the
-///     nodes that have i among theirs and are not in the list yet
+///     min(k, n - 1) nearest other nodes, by (d2, index); with symmetrise also of the nodes that have
+///     i among theirs, and all in ascending order
 ///   edge_x = (dx, dy, d, log(energy_source / energy_target)), dx = x_source - x_target, in 100 mm
 /// N and E are capacities that always suffice: B max_hits(rule) and B max_edges(options). Rows
 /// beyond the last node or edge are not written.

@@ -101,27 +101,26 @@ void write_nearest(Graphs const& out, EventHits const& hits, int row, int first_
     if (out.edge_x != nullptr) write_edge_features(out, hits, row, first_edge + n * k);
 }
 
-/// For each node of an event the nodes that have it among their nearest but are not among its own.
-struct Missing {
+/// For each node of an event its nearest ones and those that have it among their nearest.
+struct Either {
     std::array<std::array<std::uint64_t, 4>, kNumCells> of;
     int count = 0;
 
-    Missing(std::int32_t const* nearest, int n, int k)
+    Either(std::int32_t const* nearest, int n, int k)
     {
+        auto const add = [this](int to, int from) {
+            of[static_cast<std::size_t>(to)][static_cast<std::size_t>(from / 64)] |=
+                std::uint64_t{1} << (from % 64);
+        };
         std::fill_n(of.begin(), n, std::array<std::uint64_t, 4>{});
         for (int i = 0; i < n; ++i)
-            for (int r = 0; r < k; ++r)
-                of[static_cast<std::size_t>(nearest[i * k + r])]
-                  [static_cast<std::size_t>(i / 64)] |= std::uint64_t{1} << (i % 64);
-        for (int i = 0; i < n; ++i) {
-            auto& set = of[static_cast<std::size_t>(i)];
             for (int r = 0; r < k; ++r) {
-                int const j = nearest[i * k + r];
-                set[static_cast<std::size_t>(j / 64)] &= ~(std::uint64_t{1} << (j % 64));
+                add(i, nearest[i * k + r]);
+                add(nearest[i * k + r], i);
             }
-            for (std::uint64_t const word : set)
+        for (int i = 0; i < n; ++i)
+            for (std::uint64_t const word : of[static_cast<std::size_t>(i)])
                 count += std::popcount(word);
-        }
     }
 };
 
@@ -129,14 +128,11 @@ void write_symmetric(
     Graphs const& out, EventHits const& hits, std::int32_t const* nearest, int row, int first_edge)
 {
     int const n = hits.num_hits;
-    int const k = num_neighbours(n, out.k);
-    Missing const missing(nearest, n, k);
+    Either const either(nearest, n, num_neighbours(n, out.k));
     int e = first_edge;
     for (int i = 0; i < n; ++i) {
         out.edge_ptr[row + i] = e;
-        for (int r = 0; r < k; ++r)
-            out.source[e++] = row + nearest[i * k + r];
-        auto const& set = missing.of[static_cast<std::size_t>(i)];
+        auto const& set = either.of[static_cast<std::size_t>(i)];
         for (std::size_t w = 0; w < set.size(); ++w)
             for (std::uint64_t word = set[w]; word != 0; word &= word - 1)
                 out.source[e++] = row + static_cast<int>(w) * 64 + std::countr_zero(word);
@@ -185,7 +181,7 @@ void event_graph(Context& ctx, EventGraphArgs const& args)
             write_nodes(out, hits.data()[b], row);
             std::int32_t* const list = nearest.data() + std::int64_t{row} * out.k;
             if (k > 0) small_knn({out.position + 2 * row, n, 2, k, 0, list});
-            first_edge.data()[b + 1] += Missing(list, n, k).count;
+            first_edge.data()[b + 1] = Either(list, n, k).count;
         });
     for (std::int64_t b = 0; b < batch; ++b)
         first_edge.data()[b + 1] += first_edge.data()[b];

@@ -6,6 +6,8 @@
 #include "kernels/calo/cluster.hpp"
 #include "kernels/calo/hit_features.hpp"
 #include "kernels/calo/pedestal.hpp"
+#include "kernels/graph/csr.hpp"
+#include "kernels/graph/knn.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/hit_events.hpp"
 
@@ -121,6 +123,8 @@ std::vector<std::vector<std::int32_t>> sources_of(Graphs const& g,
             auto const me = first + static_cast<std::int32_t>(j);
             if (std::find(list.begin(), list.end(), me) == list.end()) list.push_back(me);
         }
+    for (auto& list : near)
+        std::sort(list.begin(), list.end());
     return near;
 }
 }  // namespace
@@ -161,6 +165,35 @@ TEST(EventGraph, equals_the_chain_of_single_operators)
         EXPECT_EQ(x.fetch(), fused.x) << name_of(rule);
         EXPECT_EQ(position.fetch(), fused.position) << name_of(rule);
         EXPECT_EQ(energy.fetch(), fused.energy) << name_of(rule);
+
+        std::int64_t const k = options.neighbours;
+        auto const words = [&](std::int64_t count, std::vector<std::int64_t> shape) {
+            return OnDevice<std::int32_t>(
+                ctx, std::vector<std::int32_t>(static_cast<std::size_t>(count), -7),
+                std::move(shape));
+        };
+        auto const neighbours = words(n * k, {n, k});
+        auto const edge_ptr = words(n + 1, {n + 1}), both_ptr = words(n + 1, {n + 1});
+        auto const source = words(n * k, {n * k}), both = words(2 * n * k, {2 * n * k});
+        knn(ctx, {.x = position.ref(), .row_ptr = row_ptr.ref(), .neighbours = neighbours.ref()});
+        csr_from_neighbours(ctx, {row_ptr.ref(), neighbours.ref(), edge_ptr.ref(), source.ref()});
+        EXPECT_EQ(edge_ptr.fetch(), fused.edge_ptr) << name_of(rule);
+        auto sources = source.fetch();
+        cut(sources, fused.source.size());
+        EXPECT_EQ(sources, fused.source) << name_of(rule);
+
+        HitOptions symmetric = options;
+        symmetric.symmetrise = true;
+        Graphs const fused_both = run(events, all_rows(events), symmetric, 1, true);
+        csr_symmetrise(ctx, {.row_ptr = row_ptr.ref(),
+                             .edge_ptr = edge_ptr.ref(),
+                             .source = source.ref(),
+                             .out_edge_ptr = both_ptr.ref(),
+                             .out_source = both.ref()});
+        EXPECT_EQ(both_ptr.fetch(), fused_both.edge_ptr) << name_of(rule);
+        sources = both.fetch();
+        cut(sources, fused_both.source.size());
+        EXPECT_EQ(sources, fused_both.source) << name_of(rule);
     }
 }
 
