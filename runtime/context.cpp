@@ -1,8 +1,10 @@
 #include "runtime/context.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,7 +15,26 @@
 
 namespace calofuse {
 namespace {
-constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = 2U << 20U;
+
+std::size_t rounded_up(std::size_t bytes, std::size_t unit)
+{
+    return (std::max<std::size_t>(bytes, 1) + unit - 1) / unit * unit;
+}
+
+/// Large blocks ask for huge pages: a step walks through hundreds of MiB, and its column-wise passes
+/// touch a new 4 KiB page in almost every row.
+void* allocate_host(std::size_t bytes)
+{
+    bool const huge = bytes >= 2 * kHugePage;
+    std::size_t const alignment = huge ? kHugePage : kAlignment;
+    std::size_t const rounded = rounded_up(bytes, alignment);
+    void* const data = std::aligned_alloc(alignment, rounded);
+    if (data == nullptr) throw std::bad_alloc();
+    if (huge) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: nothing depends on its success
+    return data;
+}
 }  // namespace
 
 /// Blocks are kept until the context dies: a step asks for the same sizes again and again.
@@ -34,7 +55,7 @@ struct Context::Pool {
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {
-            blocks.push_back({::operator new(bytes, kAlignment), bytes, false});
+            blocks.push_back({allocate_host(bytes), bytes, false});
             best = &blocks.back();
             ++num_allocations;
         }
@@ -49,7 +70,7 @@ struct Context::Pool {
     ~Pool()
     {
         for (Block& b : blocks)
-            ::operator delete(b.data, kAlignment);
+            std::free(b.data);
     }
 };
 

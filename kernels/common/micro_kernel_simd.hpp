@@ -1,7 +1,7 @@
 /// \file kernels/common/micro_kernel_simd.hpp
 /// Register-blocked matrix product, the inner loop of convolutions and dense layers. For sources
 /// named *_simd.cpp only: everything here is local to the file that includes it.
-///   C[r, :] = epilogue(C[r, :], sum_j sum_k A_j[r rs + k ks] * B_j[k ldb + :])
+///   C[r, :] = epilogue(C[r, :], sum_j sum_k A_j[r rs + k ks] * B_j[k ldb + :], first column)
 /// R rows times V vectors of C stay in registers over all j and k. The order of the sums is that of
 /// (j, k) whatever the blocking, so a row's bits do not depend on its neighbours.
 #pragma once
@@ -66,16 +66,16 @@ struct Product {
 };
 
 struct Assign {
-    Vector operator()(Vector, Vector sum) const { return sum; }
+    Vector operator()(Vector, Vector sum, int) const { return sum; }
     static constexpr bool kReads = false;
 };
 struct Accumulate {
-    Vector operator()(Vector old, Vector sum) const { return old + sum; }
+    Vector operator()(Vector old, Vector sum, int) const { return old + sum; }
     static constexpr bool kReads = true;
 };
 struct LeakyRelu {
     Vector slope;
-    Vector operator()(Vector, Vector sum) const { return leaky_relu(sum, slope); }
+    Vector operator()(Vector, Vector sum, int) const { return leaky_relu(sum, slope); }
     static constexpr bool kReads = false;
 };
 
@@ -108,7 +108,7 @@ void multiply_block(Product const& p, int first_row, Epilogue const& epilogue)
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) {
             float* const out = c + r * p.ldc + v * kLanes;
-            store(out, epilogue(Epilogue::kReads ? load(out) : Vector{}, sum[r][v]));
+            store(out, epilogue(Epilogue::kReads ? load(out) : Vector{}, sum[r][v], v * kLanes));
         }
 }
 

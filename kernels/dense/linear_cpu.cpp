@@ -7,11 +7,10 @@
 
 namespace calofuse::cpu {
 namespace {
-constexpr std::int64_t kRowsPerItem = 96;      // of y and dx: their panel stays in the L1 cache
-constexpr std::int64_t kRowsPerChunk = 128;    // of x and dy that a weight gradient takes at a time
-constexpr std::int64_t kRowsPerPacking = 512;  // of dy, and of each partial bias gradient
+constexpr std::int64_t kRowsPerItem = 96;    // of y and dx: their panel stays in the L1 cache
+constexpr std::int64_t kRowsPerChunk = 128;  // of x and dy that a weight gradient takes at a time
+constexpr std::int64_t kRowsPerSum = 512;    // of dy: each partial bias gradient
 constexpr std::int64_t kMaxWidth = 32;
-constexpr float kZeros[kMaxWidth] = {};
 
 LinearKernels const& kernels()
 {
@@ -49,21 +48,7 @@ struct Panels {
     }
 };
 
-/// out (rows, `columns` of rows `out_stride` apart) = tile (rows, width) + bias
-void store_with_bias(float const* __restrict tile,
-                     std::int64_t rows,
-                     std::int64_t width,
-                     std::int64_t columns,
-                     float const* __restrict bias,
-                     float* __restrict out,
-                     std::int64_t out_stride)
-{
-    for (std::int64_t r = 0; r < rows; ++r)
-        for (std::int64_t j = 0; j < columns; ++j)
-            out[r * out_stride + j] = tile[r * width + j] + bias[j];
-}
-
-/// out += tile, shapes as above
+/// out (rows, `columns` of rows `out_stride` apart) += tile (rows, width)
 void add_tile(float const* __restrict tile,
               std::int64_t rows,
               std::int64_t width,
@@ -74,6 +59,27 @@ void add_tile(float const* __restrict tile,
     for (std::int64_t r = 0; r < rows; ++r)
         for (std::int64_t j = 0; j < columns; ++j)
             out[r * out_stride + j] += tile[r * width + j];
+}
+
+/// The product of a panel of which only the first `exist` columns are stored.
+void multiply(LinearPanel panel, std::int64_t exist)
+{
+    if (exist == panel.width) return kernels().multiply(panel);
+    alignas(64) float tile[kRowsPerItem * kMaxWidth];
+    float* const out = panel.c;
+    std::int64_t const out_stride = panel.ldc;
+    float const* const bias = panel.bias;
+    bool const add = panel.accumulate;
+    panel.c = tile;
+    panel.ldc = panel.width;
+    panel.bias = nullptr;
+    panel.accumulate = false;
+    kernels().multiply(panel);
+    if (!add)
+        for (std::int64_t r = 0; r < panel.rows; ++r)
+            for (std::int64_t j = 0; j < exist; ++j)
+                out[r * out_stride + j] = bias == nullptr ? 0.0F : bias[j];
+    add_tile(tile, panel.rows, panel.width, exist, out, out_stride);
 }
 
 /// Where a group's columns and weights begin.
@@ -150,54 +156,46 @@ void add_input_gradient(Context& ctx, Layout const& at, LinearGradArgs const& ar
                   });
     });
     each_row_block(ctx, at, kRowsPerItem, [&](std::size_t g, std::int64_t begin, std::int64_t end) {
-        alignas(64) float tile[kRowsPerItem * kMaxWidth];
         Group const& group = at.group[g];
         Panels const panels(group.width);
         float const* const b = packed.data() + packed_begin[static_cast<std::size_t>(at.set[g])];
         panels.each([&](std::int64_t column, std::int64_t exist) {
-            kernels().multiply({.a = dy.data + begin * dy.shape[1] + group.out_begin,
-                                .b = b + column * at.outputs,
-                                .c = tile,
-                                .row_stride = dy.shape[1],
-                                .depth_stride = 1,
-                                .rows = static_cast<int>(end - begin),
-                                .depth = static_cast<int>(at.outputs),
-                                .width = static_cast<int>(panels.width),
-                                .accumulate = false});
-            add_tile(tile, end - begin, panels.width, exist,
-                     dx.data + begin * dx.shape[1] + group.in_begin + column, dx.shape[1]);
+            multiply({.a = dy.data + begin * dy.shape[1] + group.out_begin,
+                      .b = b + column * at.outputs,
+                      .c = dx.data + begin * dx.shape[1] + group.in_begin + column,
+                      .bias = nullptr,
+                      .row_stride = dy.shape[1],
+                      .depth_stride = 1,
+                      .ldb = panels.width,
+                      .ldc = dx.shape[1],
+                      .rows = static_cast<int>(end - begin),
+                      .depth = static_cast<int>(at.outputs),
+                      .width = static_cast<int>(panels.width),
+                      .accumulate = true},
+                     exist);
         });
     });
 }
 
-/// dy in panels, group after group, and db += its column sums.
-void pack_dy(Context& ctx, Layout const& at, LinearGradArgs const& args, float* packed)
+/// db += column sums of dy: one float sum a block of rows, their sum in double.
+void add_bias_gradient(Context& ctx, Layout const& at, LinearGradArgs const& args)
 {
     auto const dy = args.dy.view<float const, 2>();
-    Panels const panels(at.outputs);
-    std::int64_t const blocks = (at.rows + kRowsPerPacking - 1) / kRowsPerPacking;
     std::int64_t const columns = dy.shape[1];
-    auto const sums = ctx.scratch<double>(args.db.empty() ? 0 : blocks * columns);
-    each_row_block(
-        ctx, at, kRowsPerPacking, [&](std::size_t g, std::int64_t begin, std::int64_t end) {
-            std::int64_t const first = at.group[g].out_begin;
-            panels.pack(at.rows, begin, end,
-                        packed + static_cast<std::int64_t>(g) * at.rows * panels.padded,
-                        [&](std::int64_t n, std::int64_t o) { return dy(n, first + o); });
-            if (args.db.empty()) return;
-            double* const sum = sums.data() + begin / kRowsPerPacking * columns + first;
-            std::fill_n(sum, at.outputs, 0.0);
-            for (std::int64_t n = begin; n < end; ++n)
-                for (std::int64_t o = 0; o < at.outputs; ++o)
-                    sum[o] += dy(n, first + o);
-        });
-    if (args.db.empty()) return;
+    std::int64_t const blocks = (at.rows + kRowsPerSum - 1) / kRowsPerSum;
+    auto const sums = ctx.scratch<float>(blocks * columns);
+    parallel_chunks(ctx, at.rows, kRowsPerSum, [&](std::int64_t begin, std::int64_t end, auto i) {
+        float* const sum = sums.data() + i * columns;
+        std::fill_n(sum, columns, 0.0F);
+        kernels().add_column_sums(dy.data + begin * columns, end - begin, columns, columns, sum);
+    });
     auto const db = args.db.flat<float>();
     for (std::size_t g = 0; g < static_cast<std::size_t>(at.num_groups); ++g)
         for (std::int64_t o = 0; o < at.outputs; ++o) {
             double sum = 0;
             for (std::int64_t block = 0; block < blocks; ++block)
-                sum += sums.data()[block * columns + at.group[g].out_begin + o];
+                sum +=
+                    static_cast<double>(sums.data()[block * columns + at.group[g].out_begin + o]);
             db[at.group[g].b_begin + o] += static_cast<float>(sum);
         }
 }
@@ -214,14 +212,15 @@ std::int64_t inputs_per_item(Layout const& at)
 /// Rows [first, first + count) of dw of a set: all groups and rows of the batch, in order.
 void add_weight_gradient_rows(Layout const& at,
                               LinearGradArgs const& args,
-                              float const* packed_dy,
                               int set,
                               std::int64_t first,
                               std::int64_t count,
                               float* sums)
 {
-    alignas(64) float chunk[kRowsPerChunk * 64];
+    alignas(64) float x_chunk[kRowsPerChunk * 64];
+    alignas(64) float dy_chunk[kRowsPerChunk * kMaxWidth];
     auto const x = args.x.view<float const, 2>();
+    auto const dy = args.dy.view<float const, 2>();
     Panels const panels(at.outputs);
     std::fill_n(sums, count * panels.padded, 0.0F);
     for (std::size_t g = 0; g < static_cast<std::size_t>(at.num_groups); ++g) {
@@ -230,15 +229,26 @@ void add_weight_gradient_rows(Layout const& at,
             std::int64_t const rows = std::min(kRowsPerChunk, at.rows - n);
             for (std::int64_t r = 0; r < rows; ++r)
                 std::copy_n(x.data + (n + r) * x.shape[1] + at.group[g].in_begin + first, count,
-                            chunk + r * count);
-            panels.each([&](std::int64_t column, std::int64_t) {
-                kernels().multiply({.a = chunk,
-                                    .b = packed_dy
-                                         + static_cast<std::int64_t>(g) * at.rows * panels.padded
-                                         + column * at.rows + n * panels.width,
+                            x_chunk + r * count);
+            panels.each([&](std::int64_t column, std::int64_t exist) {
+                // A panel that ends past the last column is copied, with zeros to its end.
+                float const* b = dy.data + n * dy.shape[1] + at.group[g].out_begin + column;
+                std::int64_t ldb = dy.shape[1];
+                if (exist < panels.width) {
+                    std::fill_n(dy_chunk, rows * panels.width, 0.0F);
+                    for (std::int64_t r = 0; r < rows; ++r)
+                        std::copy_n(b + r * ldb, exist, dy_chunk + r * panels.width);
+                    b = dy_chunk;
+                    ldb = panels.width;
+                }
+                kernels().multiply({.a = x_chunk,
+                                    .b = b,
                                     .c = sums + column * count,
+                                    .bias = nullptr,
                                     .row_stride = 1,
                                     .depth_stride = count,
+                                    .ldb = ldb,
+                                    .ldc = panels.width,
                                     .rows = static_cast<int>(count),
                                     .depth = static_cast<int>(rows),
                                     .width = static_cast<int>(panels.width),
@@ -271,22 +281,22 @@ void linear(Context& ctx, LinearArgs const& args)
     });
     float const* const bias = args.b.empty() ? nullptr : args.b.flat<float const>().data;
     each_row_block(ctx, at, kRowsPerItem, [&](std::size_t g, std::int64_t begin, std::int64_t end) {
-        alignas(64) float tile[kRowsPerItem * kMaxWidth];
         Group const& group = at.group[g];
         float const* const b = packed.data() + group.w_begin / at.outputs * panels.padded;
         panels.each([&](std::int64_t column, std::int64_t exist) {
-            kernels().multiply({.a = x.data + begin * x.shape[1] + group.in_begin,
-                                .b = b + column * group.width,
-                                .c = tile,
-                                .row_stride = x.shape[1],
-                                .depth_stride = 1,
-                                .rows = static_cast<int>(end - begin),
-                                .depth = static_cast<int>(group.width),
-                                .width = static_cast<int>(panels.width),
-                                .accumulate = false});
-            store_with_bias(tile, end - begin, panels.width, exist,
-                            bias == nullptr ? kZeros : bias + group.b_begin + column,
-                            y.data + begin * y.shape[1] + group.out_begin + column, y.shape[1]);
+            multiply({.a = x.data + begin * x.shape[1] + group.in_begin,
+                      .b = b + column * group.width,
+                      .c = y.data + begin * y.shape[1] + group.out_begin + column,
+                      .bias = bias == nullptr ? nullptr : bias + group.b_begin + column,
+                      .row_stride = x.shape[1],
+                      .depth_stride = 1,
+                      .ldb = panels.width,
+                      .ldc = y.shape[1],
+                      .rows = static_cast<int>(end - begin),
+                      .depth = static_cast<int>(group.width),
+                      .width = static_cast<int>(panels.width),
+                      .accumulate = false},
+                     exist);
         });
     });
 }
@@ -295,9 +305,8 @@ void linear_backward(Context& ctx, LinearGradArgs const& args)
 {
     Layout const at(args.groups, args.x, args.dy);
     if (!args.dx.empty()) add_input_gradient(ctx, at, args);
+    if (!args.db.empty()) add_bias_gradient(ctx, at, args);
     Panels const panels(at.outputs);
-    auto const packed = ctx.scratch<float>(at.num_groups * at.rows * panels.padded);
-    pack_dy(ctx, at, args, packed.data());
     std::int64_t const size = inputs_per_item(at);
     std::array<std::int64_t, kMaxLinearGroups + 1> first_item = {};
     for (int s = 0; s < at.num_sets; ++s) {
@@ -310,7 +319,7 @@ void linear_backward(Context& ctx, LinearGradArgs const& args)
         while (first_item[static_cast<std::size_t>(set) + 1] <= item)
             ++set;
         std::int64_t const first = (item - first_item[static_cast<std::size_t>(set)]) * size;
-        add_weight_gradient_rows(at, args, packed.data(), set, first,
+        add_weight_gradient_rows(at, args, set, first,
                                  std::min(size, at.first_of_set(set).width - first),
                                  sums.data() + omp_get_thread_num() * size * panels.padded);
     });
