@@ -126,6 +126,7 @@ Trainer::Trainer(Context& ctx,
     std::int64_t const batch = std::min(settings.get_int("train.batch_size"), n);
     step_ = std::make_unique<TrainingStep>(ctx, *model_, input_, *optimizer_, batch);
     scorer_ = std::make_unique<Scorer>(ctx, *model_, input_, kScoringBatch, Mode::evaluate);
+    if (model_->parameters().num_state() == 0) return;
     std::int64_t const wanted = std::min(settings.get_int("train.bn_events"), n);
     std::int64_t const calibration_batch = std::min(kScoringBatch, wanted);
     calibrator_ =
@@ -207,6 +208,7 @@ bool Trainer::train_epoch()
 /// from those of the batches: accuracy on these rows with batch minus with stored statistics.
 double Trainer::refresh_statistics()
 {
+    if (!calibrator_) return 0;  // a model without batch norm
     double const begin = now();
     bool const recompute = settings_.get_string("train.bn_statistics") == "recomputed";
     if (recompute) model_->parameters().begin_calibration();

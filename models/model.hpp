@@ -22,6 +22,11 @@ class Model {
     /// mean nothing.
     virtual Var forward(Tape& tape, EventBatch const& batch) const = 0;
 
+    /// Events of a batch that go through the network at a time where the backend is a CPU, so that
+    /// what a pass writes is still in the cache when it is read; 0: the whole batch, because its
+    /// events are tied together by batch statistics.
+    virtual std::int64_t events_per_pass() const { return 0; }
+
     Parameters& parameters() { return parameters_; }
     Parameters const& parameters() const { return parameters_; }
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "kernels/dense/zero_rows.hpp"
+
 namespace calofuse {
 namespace {
 constexpr std::int64_t kAlignment = 64;
@@ -11,39 +13,49 @@ Tape::Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> c
     : ctx_(&ctx), mode_(mode), step_(step)
 {
     forward(*this);
-    values_ = std::make_unique<Buffer<std::uint8_t>>(ctx, value_bytes_);
-    grads_ = std::make_unique<Buffer<std::uint8_t>>(ctx, grad_bytes_);
+    for (std::size_t i = 0; i < arenas_.size(); ++i)
+        arenas_[i] = std::make_unique<Buffer<std::uint8_t>>(ctx, arena_bytes_[i]);
     std::int64_t const planned = bytes();
     planning_ = false;
-    value_bytes_ = grad_bytes_ = 0;
+    arena_bytes_ = {};
     forward(*this);
     CALOFUSE_CHECK(bytes() == planned, "the forward pass asked for other sizes than it planned");
 }
 
-TensorRef Tape::place(DType dtype, std::initializer_list<std::int64_t> shape, bool grad)
+TensorRef Tape::place(DType dtype, std::initializer_list<std::int64_t> shape, Arena arena)
 {
     TensorRef ref{nullptr, dtype, static_cast<int>(shape.size()), {}};
     std::size_t d = 0;
     for (auto extent : shape)
         ref.shape[d++] = extent;
-    std::int64_t& end = grad ? grad_bytes_ : value_bytes_;
+    auto const i = static_cast<std::size_t>(arena);
+    std::int64_t& end = arena_bytes_[i];
     // While planning, any address will do as long as it is not null: nothing is run.
     static std::uint8_t planned = 0;
-    ref.data = planning_ ? &planned : (grad ? grads_ : values_)->data() + end;
+    ref.data = planning_ ? &planned : arenas_[i]->data() + end;
     end += (ref.size() * size_of(dtype) + kAlignment - 1) / kAlignment * kAlignment;
     return ref;
 }
 
 Var Tape::make(std::initializer_list<std::int64_t> shape)
 {
-    Var out{place(DType::f32, shape, false), {}};
-    if (mode_ == Mode::train) out.grad = place(DType::f32, shape, true);
+    Var out{place(DType::f32, shape, Arena::value), {}};
+    if (mode_ == Mode::train) out.grad = place(DType::f32, shape, Arena::grad);
+    return out;
+}
+
+Var Tape::make_ragged(TensorRef row_ptr, std::int64_t capacity, std::int64_t width)
+{
+    Var out{place(DType::f32, {capacity, width}, Arena::value), {}};
+    if (mode_ != Mode::train) return out;
+    out.grad = place(DType::f32, {capacity, width}, Arena::ragged_grad);
+    if (!planning_) ragged_.push_back({row_ptr, out.grad});
     return out;
 }
 
 TensorRef Tape::make_value(DType dtype, std::initializer_list<std::int64_t> shape)
 {
-    return place(dtype, shape, false);
+    return place(dtype, shape, Arena::value);
 }
 
 void Tape::record(char const* name, std::function<void()> forward, std::function<void()> backward)
@@ -72,7 +84,9 @@ void Tape::run()
 void Tape::backward()
 {
     CALOFUSE_CHECK(mode_ == Mode::train, "backward of a tape that was not recorded for training");
-    grads_->zero();
+    arenas_[static_cast<std::size_t>(Arena::grad)]->zero();
+    for (Ragged const& r : ragged_)
+        zero_rows(*ctx_, {.row_ptr = r.row_ptr, .x = r.grad});
     for (auto call = calls_.rbegin(); call != calls_.rend(); ++call)
         if (call->backward) play(*call, call->backward, " backward");
 }

@@ -5,6 +5,7 @@
 /// nothing and allocates nothing, and on a GPU it is what a CUDA graph captures.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -34,7 +35,8 @@ enum class Mode : std::uint8_t {
 
 class Tape {
   public:
-    /// Plans and records `forward`. `step` (1) i64: number of the training step, read by dropout.
+    /// Plans and records `forward`. `step` (2) i64 is read by dropout: number of the training step, and
+    /// of the pass's first event in its batch.
     Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> const& forward);
 
     Context& ctx() const { return *ctx_; }
@@ -44,6 +46,8 @@ class Tape {
     /// A value with a gradient (in train mode), or without one.
     Var make(std::initializer_list<std::int64_t> shape);
     TensorRef make_value(DType dtype, std::initializer_list<std::int64_t> shape);
+    /// Rows of a ragged batch: (capacity, width), of which the rows below row_ptr[B] exist.
+    Var make_ragged(TensorRef row_ptr, std::int64_t capacity, std::int64_t width);
 
     /// Records one call under the name of its operator. `backward` may be empty; it is dropped
     /// unless the mode is train.
@@ -54,27 +58,32 @@ class Tape {
     void run();       ///< forward
     void backward();  ///< zeroes the gradients of all values, then plays back; the caller seeds
                       ///< through the last recorded call (a loss writes its own gradient)
-    std::int64_t bytes() const { return value_bytes_ + grad_bytes_; }
+    /// Memory set aside: of ragged rows for the largest batch, of which a pass touches what exists.
+    std::int64_t bytes() const { return arena_bytes_[0] + arena_bytes_[1] + arena_bytes_[2]; }
 
     /// Called with the name and the wall time of each call, synchronised; for profiles.
     using Timer = std::function<void(std::string const& name, double seconds)>;
     void set_timer(Timer timer) { timer_ = std::move(timer); }
 
   private:
+    struct Ragged {
+        TensorRef row_ptr, grad;
+    };
+    enum class Arena : std::uint8_t { value, grad, ragged_grad };
     struct Call {
         char const* name;
         std::function<void()> forward, backward;
     };
     void play(Call const& call, std::function<void()> const& function, char const* suffix);
-    TensorRef place(DType dtype, std::initializer_list<std::int64_t> shape, bool grad);
+    TensorRef place(DType dtype, std::initializer_list<std::int64_t> shape, Arena arena);
 
     Context* ctx_;
     Mode mode_;
     TensorRef step_;
     bool planning_ = true;
-    std::int64_t value_bytes_ = 0;
-    std::int64_t grad_bytes_ = 0;
-    std::unique_ptr<Buffer<std::uint8_t>> values_, grads_;
+    std::array<std::int64_t, 3> arena_bytes_ = {};
+    std::array<std::unique_ptr<Buffer<std::uint8_t>>, 3> arenas_;
+    std::vector<Ragged> ragged_;  ///< gradients that are zeroed as far as their rows exist
     std::vector<Call> calls_;
     Timer timer_;
 };

@@ -67,7 +67,7 @@ void check(TensorRef const& x,
 void module_cnn(Context& ctx, ModuleCnnArgs const& args)
 {
     check(args.x, args.weights, args.options, args.stats, args.y);
-    if (args.options.dropout_rate > 0.0F) check_shape(args.step, DType::i64, {1}, "step");
+    if (args.options.dropout_rate > 0.0F) check_shape(args.step, DType::i64, {2}, "step");
     ModuleCnnSaved const& saved = args.saved;
     if (!saved.z2.empty() || !saved.pooled.empty() || !saved.choice.empty()) {
         CALOFUSE_CHECK(args.norm == NormMode::batch, "backward needs batch statistics");

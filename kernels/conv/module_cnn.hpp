@@ -63,7 +63,7 @@ struct ModuleCnnOptions {
     float eps = 1e-3F;
     float slope = 0.3F;         ///< of both leaky ReLUs, in [0, 1]
     float dropout_rate = 0.0F;  ///< in [0, 1); 0: none
-    std::uint64_t seed = 0;     ///< mask: dropout_keeps(seed, stream, step, flat index in y)
+    std::uint64_t seed = 0;     ///< mask: as dense/dropout, of y
     std::uint32_t stream = 0;
 };
 
@@ -72,7 +72,7 @@ struct ModuleCnnArgs {
     ModuleCnnWeights weights;
     ModuleCnnOptions options;
     NormMode norm = NormMode::batch;
-    TensorRef step;        ///< (1) i64; needed where dropout_rate > 0
+    TensorRef step;        ///< (2) i64 as dense/dropout; needed where dropout_rate > 0
     ModuleCnnStats stats;  ///< outputs (norm = batch) or inputs (norm = given)
     TensorRef y;           ///< (B, 41 C) f32
     ModuleCnnSaved saved;  ///< outputs; all empty: no backward will follow

@@ -161,8 +161,8 @@ void normalise(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, float 
     SecondNorm const norm(ctx, plan, args.weights, args.stats);
     bool const drops = plan.options.dropout_rate > 0.0F;
     float const scale = 1.0F / (1.0F - plan.options.dropout_rate);
-    auto const step =
-        drops ? static_cast<std::uint32_t>(args.step.view<std::int64_t const, 1>()[0]) : 0U;
+    std::int64_t const step = drops ? args.step.view<std::int64_t const, 1>()[0] : 0;
+    std::int64_t const first_event = drops ? args.step.view<std::int64_t const, 1>()[1] : 0;
     auto const y = args.y.view<float, 2>();
     std::uint8_t* const choices =
         args.saved.choice.empty() ? nullptr : args.saved.choice.flat<std::uint8_t>().data;
@@ -170,7 +170,8 @@ void normalise(Context& ctx, Plan const& plan, ModuleCnnArgs const& args, float 
     each_pooled_cell(ctx, plan, [&](std::int64_t row, std::int64_t set, std::int64_t) {
         std::uint32_t blocks[kMaxModuleChannels / 4 + 2];
         std::uint8_t const* const kept =
-            dropout_bytes(plan.options, step, row * channels, channels, blocks);
+            dropout_bytes(plan.options, static_cast<std::uint32_t>(step),
+                          (first_event * kNumPooledCells + row) * channels, channels, blocks);
         norm_one_cell(channels, pooled + row * plan.padded, norm, set * plan.padded, kept,
                       plan.options.slope, scale, y.data + row * channels);
         if (choices == nullptr) return;

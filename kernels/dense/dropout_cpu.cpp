@@ -13,15 +13,21 @@ constexpr std::int64_t kLanes = 64;    // of them side by side
 struct Mask {
     std::uint64_t seed;
     std::uint32_t stream, step, threshold;
-    float factor;  ///< 1 / (1 - rate)
+    float factor;         ///< 1 / (1 - rate)
+    std::uint64_t first;  ///< element of the batch that the first one is
 };
 
 template <class Args>
-Mask mask_of(Args const& args)
+Mask mask_of(Args const& args, TensorRef const& x)
 {
-    return {args.seed, args.stream,
-            static_cast<std::uint32_t>(args.step.template view<std::int64_t const, 1>()[0]),
-            dropout_threshold(args.rate), 1.0F / (1.0F - args.rate)};
+    auto const step = args.step.template view<std::int64_t const, 1>();
+    std::int64_t const of_event = x.size() / std::max<std::int64_t>(1, x.shape[0]);
+    return {args.seed,
+            args.stream,
+            static_cast<std::uint32_t>(step[0]),
+            dropout_threshold(args.rate),
+            1.0F / (1.0F - args.rate),
+            static_cast<std::uint64_t>(step[1] * of_event)};
 }
 
 /// Philox of kLanes counters at once (runtime/random.hpp has it for one): lane l of `c` holds word
@@ -78,13 +84,16 @@ void fill_factors(Mask const& mask, std::uint64_t first_block, float* factors)
 template <class F>
 void for_each_factor(Context& ctx, Mask const& mask, std::int64_t size, F f)
 {
-    parallel_chunks(ctx, size, 4 * kBlocks,
+    // One block less than there is room for: the first element may be inside a block.
+    parallel_chunks(ctx, size, 4 * kBlocks - 4,
                     [&](std::int64_t begin, std::int64_t end, std::int64_t) {
                         alignas(64) float factors[4 * kBlocks];
-                        fill_factors(mask, static_cast<std::uint64_t>(begin / 4), factors);
+                        std::uint64_t const first = mask.first + static_cast<std::uint64_t>(begin);
+                        fill_factors(mask, first / 4, factors);
+                        float const* const of_first = factors + first % 4;
 #pragma omp simd
                         for (std::int64_t i = begin; i < end; ++i)
-                            f(i, factors[i - begin]);
+                            f(i, of_first[i - begin]);
                     });
 }
 }  // namespace
@@ -98,7 +107,7 @@ void dropout_forward(Context& ctx, DropoutArgs const& args)
             std::memcpy(y.data, x.data, static_cast<std::size_t>(x.size()) * sizeof(float));
         return;
     }
-    for_each_factor(ctx, mask_of(args), x.size(),
+    for_each_factor(ctx, mask_of(args, args.x), x.size(),
                     [&](std::int64_t i, float factor) { y.data[i] = x.data[i] * factor; });
 }
 
@@ -106,7 +115,7 @@ void dropout_backward(Context& ctx, DropoutGradArgs const& args)
 {
     auto const dy = args.dy.flat<float const>();
     auto const dx = args.dx.flat<float>();
-    for_each_factor(ctx, mask_of(args), dy.size(),
+    for_each_factor(ctx, mask_of(args, args.dy), dy.size(),
                     [&](std::int64_t i, float factor) { dx.data[i] += dy.data[i] * factor; });
 }
 }  // namespace calofuse::cpu

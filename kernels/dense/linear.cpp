@@ -17,6 +17,7 @@ void check(LinearGroups const& groups,
            TensorRef const& x,
            TensorRef const& w,
            TensorRef const& b,
+           TensorRef const& row_ptr,
            TensorRef const& y)
 {
     auto const rows = x.view<float const, 2>();
@@ -42,6 +43,10 @@ void check(LinearGroups const& groups,
     }
     CALOFUSE_CHECK(columns == rows.shape[1],
                    "groups take " << columns << " columns, x is " << x.describe());
+    if (!row_ptr.empty()) {
+        auto const ptr = row_ptr.view<std::int32_t const, 1>();
+        CALOFUSE_CHECK(ptr.size() >= 1, "row_ptr is " << row_ptr.describe());
+    }
     std::int64_t inputs = 0;
     std::int64_t sets = 0;
     for (std::int64_t const width : set_width) {
@@ -62,7 +67,7 @@ void linear(Context& ctx, LinearArgs const& args)
 {
     LinearArgs full = args;
     full.groups = resolved(args.groups, args.x);
-    check(full.groups, full.x, full.w, full.b, full.y);
+    check(full.groups, full.x, full.w, full.b, full.row_ptr, full.y);
     on_backend(ctx, "linear", [&] { cpu::linear(ctx, full); });
 }
 
@@ -70,7 +75,7 @@ void linear_backward(Context& ctx, LinearGradArgs const& args)
 {
     LinearGradArgs full = args;
     full.groups = resolved(args.groups, args.x);
-    check(full.groups, full.x, full.w, full.db, full.dy);
+    check(full.groups, full.x, full.w, full.db, full.row_ptr, full.dy);
     CALOFUSE_CHECK(full.dx.empty() || (full.dx.same_shape(full.x) && full.dx.dtype == DType::f32),
                    "dx is " << full.dx.describe() << ", x " << full.x.describe());
     CALOFUSE_CHECK(full.dw.flat<float>().size() == full.w.size(),

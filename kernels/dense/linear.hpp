@@ -3,6 +3,7 @@
 ///   y[n, g O + o] = sum_i x[n, in_begin(g) + i] w_s[i, o] + b_s[o],   s = set[g]
 ///   in_begin(g) = width[0] + .. + width[g - 1];   w_s is (width[g], O): keras layout (in, out)
 /// One group is the ordinary dense layer. Groups that name the same set share its weights.
+/// Rows may be the nodes of a ragged batch: then only the first row_ptr[B] of them exist.
 #pragma once
 
 #include <array>
@@ -24,7 +25,8 @@ struct LinearArgs {
     TensorRef w;  ///< f32, the sets one after the other, each (width, O)
     TensorRef b;  ///< f32, S * O elements; empty: no bias
     LinearGroups groups;
-    TensorRef y;  ///< (N, G * O) f32
+    TensorRef row_ptr = {};  ///< (B + 1) i32, row_ptr[B] <= N rows exist; empty: all
+    TensorRef y;             ///< (N, G * O) f32
 };
 
 struct LinearGradArgs {
@@ -32,9 +34,10 @@ struct LinearGradArgs {
     TensorRef w;   ///< as in forward
     TensorRef dy;  ///< (N, G * O) f32
     LinearGroups groups;
-    TensorRef dx;  ///< as x, added to; empty: not wanted
-    TensorRef dw;  ///< as w, added to
-    TensorRef db;  ///< as b, added to; empty: no bias
+    TensorRef row_ptr = {};  ///< as in forward
+    TensorRef dx;            ///< as x, added to; empty: not wanted
+    TensorRef dw;            ///< as w, added to
+    TensorRef db;            ///< as b, added to; empty: no bias
 };
 
 void linear(Context& ctx, LinearArgs const& args);

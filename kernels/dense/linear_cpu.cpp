@@ -1,5 +1,6 @@
 #include <omp.h>
 
+#include "kernels/common/ragged.hpp"
 #include "kernels/dense/linear.hpp"
 #include "kernels/dense/linear_simd.hpp"
 #include "runtime/isa.hpp"
@@ -93,8 +94,13 @@ struct Layout {
     std::array<Group, kMaxLinearGroups> group;
     std::array<int, kMaxLinearGroups> set;
 
-    Layout(LinearGroups const& groups, TensorRef const& x, TensorRef const& y)
-        : rows(x.shape[0]), outputs(y.shape[1] / groups.count), num_groups(groups.count)
+    Layout(LinearGroups const& groups,
+           TensorRef const& row_ptr,
+           TensorRef const& x,
+           TensorRef const& y)
+        : rows(ragged_rows(row_ptr, x.shape[0]))
+        , outputs(y.shape[1] / groups.count)
+        , num_groups(groups.count)
     {
         std::array<std::int64_t, kMaxLinearGroups> width_of_set = {};
         for (std::size_t g = 0; g < static_cast<std::size_t>(num_groups); ++g) {
@@ -266,7 +272,7 @@ void add_weight_gradient_rows(Layout const& at,
 
 void linear(Context& ctx, LinearArgs const& args)
 {
-    Layout const at(args.groups, args.x, args.y);
+    Layout const at(args.groups, args.row_ptr, args.x, args.y);
     auto const x = args.x.view<float const, 2>();
     auto const y = args.y.view<float, 2>();
     auto const w = args.w.flat<float const>();
@@ -303,7 +309,7 @@ void linear(Context& ctx, LinearArgs const& args)
 
 void linear_backward(Context& ctx, LinearGradArgs const& args)
 {
-    Layout const at(args.groups, args.x, args.dy);
+    Layout const at(args.groups, args.row_ptr, args.x, args.dy);
     if (!args.dx.empty()) add_input_gradient(ctx, at, args);
     if (!args.db.empty()) add_bias_gradient(ctx, at, args);
     Panels const panels(at.outputs);

@@ -7,11 +7,17 @@
 #include "runtime/random.hpp"
 
 namespace calofuse::layers {
-Var linear(
-    Tape& tape, Parameters const& parameters, Var x, LinearWeights const& weights, bool has_bias)
+Var linear(Tape& tape,
+           Parameters const& parameters,
+           Var x,
+           LinearWeights const& weights,
+           bool has_bias,
+           TensorRef row_ptr)
 {
     std::int64_t const groups = weights.groups.count == 0 ? 1 : weights.groups.count;
-    Var const y = tape.make({x.value.shape[0], groups * weights.out});
+    std::int64_t const rows = x.value.shape[0], columns = groups * weights.out;
+    Var const y = row_ptr.empty() ? tape.make({rows, columns})
+                                  : tape.make_ragged(row_ptr, rows, columns);
     Var const w = parameters.var(weights.kernel);
     Var const b = has_bias ? parameters.var(weights.bias) : Var{};
     LinearGroups const g = weights.groups;
@@ -19,14 +25,19 @@ Var linear(
     tape.record(
         "linear",
         [=] {
-            calofuse::linear(*ctx,
-                             {.x = x.value, .w = w.value, .b = b.value, .groups = g, .y = y.value});
+            calofuse::linear(*ctx, {.x = x.value,
+                                    .w = w.value,
+                                    .b = b.value,
+                                    .groups = g,
+                                    .row_ptr = row_ptr,
+                                    .y = y.value});
         },
         [=] {
             linear_backward(*ctx, {.x = x.value,
                                    .w = w.value,
                                    .dy = y.grad,
                                    .groups = g,
+                                   .row_ptr = row_ptr,
                                    .dx = x.grad,
                                    .dw = w.grad,
                                    .db = b.grad});

@@ -35,12 +35,14 @@ struct DropoutKey {
     std::uint32_t layer = 0;  ///< number of the layer in its model
 };
 
-/// x (N, sum of the groups' widths) -> (N, G * out). `has_bias` false ignores `weights.bias`.
+/// x (N, sum of the groups' widths) -> (N, G * out). `has_bias` false ignores `weights.bias`. Rows are
+/// nodes of a ragged batch if a row_ptr is given.
 Var linear(Tape& tape,
            Parameters const& parameters,
            Var x,
            LinearWeights const& weights,
-           bool has_bias = true);
+           bool has_bias = true,
+           TensorRef row_ptr = {});
 
 /// x (N, C) -> (N, C). `gamma`, `beta` (C) may come from other layers.
 Var batch_norm(Tape& tape,

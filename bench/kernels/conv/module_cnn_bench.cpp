@@ -50,7 +50,7 @@ struct Step {
         , z2(ctx, batch * kNumCells * kChannels)
         , pooled(ctx, batch * kNumPooledCells * kChannels)
         , choice(ctx, batch * kNumPooledCells * kChannels)
-        , step(ctx, 1)
+        , step(ctx, 2)
     {}
     TensorRef vector(std::int64_t i) const
     {

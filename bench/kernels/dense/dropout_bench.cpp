@@ -11,7 +11,7 @@ void dropout(benchmark::State& state, float rate)
     Context ctx = Context::cpu(1);
     auto const x = random_buffer(ctx, state.range(0), 1);
     Buffer<float> const y(ctx, state.range(0));
-    Buffer<std::int64_t> const step(ctx, 1);
+    Buffer<std::int64_t> const step(ctx, 2);
     for (auto _ : state)
         dropout_forward(ctx, {.x = x.ref(),
                               .step = step.ref(),

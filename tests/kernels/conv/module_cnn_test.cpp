@@ -105,7 +105,7 @@ struct Tensors {
                  std::vector<std::uint8_t>(
                      p.batch * kNumPooledCells * static_cast<std::size_t>(padded), 255),
                  {b, kNumPooledCells, padded})
-        , step(ctx, {kStep}, {1})
+        , step(ctx, {kStep, 0}, {2})
     {}
     static std::vector<float> filled(std::int64_t count, float value)
     {

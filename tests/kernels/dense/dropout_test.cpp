@@ -23,7 +23,7 @@ std::vector<float> forward(Context& ctx, std::vector<float> const& x, std::int64
 {
     auto const n = static_cast<std::int64_t>(x.size());
     OnDevice<float> in(ctx, x, {n}), out(ctx, std::vector<float>(x.size(), 9), {n});
-    OnDevice<std::int64_t> s(ctx, {step}, {1});
+    OnDevice<std::int64_t> s(ctx, {step, 0}, {2});
     dropout_forward(ctx, {.x = in.ref(),
                           .step = s.ref(),
                           .seed = kSeed,
@@ -40,7 +40,7 @@ std::vector<float> backward(Context& ctx,
 {
     auto const n = static_cast<std::int64_t>(dy.size());
     OnDevice<float> g(ctx, dy, {n}), out(ctx, std::vector<float>(dy.size(), 0.25F), {n});
-    OnDevice<std::int64_t> s(ctx, {step}, {1});
+    OnDevice<std::int64_t> s(ctx, {step, 0}, {2});
     dropout_backward(ctx, {.dy = g.ref(),
                            .step = s.ref(),
                            .seed = kSeed,
@@ -100,7 +100,7 @@ TEST(Dropout, in_place_and_same_bits_for_any_number_of_threads)
     expect_same_for_any_threads([&](Context& ctx) {
         auto all = forward(ctx, x, 5, 0.3F);
         OnDevice<float> v(ctx, x, {30'011});
-        OnDevice<std::int64_t> s(ctx, {5}, {1});
+        OnDevice<std::int64_t> s(ctx, {5, 0}, {2});
         dropout_forward(ctx, {.x = v.ref(),
                               .step = s.ref(),
                               .seed = kSeed,
@@ -114,22 +114,50 @@ TEST(Dropout, in_place_and_same_bits_for_any_number_of_threads)
     });
 }
 
+TEST(Dropout, a_batch_cut_into_passes_drops_the_same_elements)
+{
+    Context ctx = make_context(Backend::cpu);
+    constexpr std::int64_t kEvents = 7, kWidth = 1025;
+    auto const x = random_values(kEvents * kWidth, 8, 0.5F, 1.5F);
+    auto run = [&](std::int64_t first, std::int64_t events) {
+        OnDevice<float> in(ctx,
+                           {x.begin() + static_cast<std::ptrdiff_t>(first * kWidth),
+                            x.begin() + static_cast<std::ptrdiff_t>((first + events) * kWidth)},
+                           {events, kWidth});
+        OnDevice<float> y(ctx, std::vector<float>(static_cast<std::size_t>(events * kWidth)),
+                          {events, kWidth});
+        OnDevice<std::int64_t> step(ctx, {3, first}, {2});
+        dropout_forward(ctx, {.x = in.ref(),
+                              .step = step.ref(),
+                              .seed = kSeed,
+                              .stream = kStream,
+                              .rate = 0.4F,
+                              .y = y.ref()});
+        return y.fetch();
+    };
+    auto const all = run(0, kEvents);
+    auto parts = run(0, 3);
+    for (float const v : run(3, 4))
+        parts.push_back(v);
+    EXPECT_TRUE(same_bits(parts, all));
+}
+
 TEST(Dropout, refuses_bad_arguments)
 {
     Context ctx = make_context(Backend::cpu);
     Buffer<float> a(ctx, 6), b(ctx, 5);
-    Buffer<std::int64_t> step(ctx, 1), two(ctx, 2);
+    Buffer<std::int64_t> step(ctx, 2), one(ctx, 1);
     for (DropoutArgs const& bad :
          {DropoutArgs{.x = step.ref(), .step = step.ref(), .y = step.ref()},
           DropoutArgs{.x = a.ref(), .step = step.ref(), .y = b.ref()},
-          DropoutArgs{.x = a.ref(), .step = two.ref(), .y = a.ref()},
+          DropoutArgs{.x = a.ref(), .step = one.ref(), .y = a.ref()},
           DropoutArgs{.x = a.ref(), .step = step.ref(), .rate = 1, .y = a.ref()},
           DropoutArgs{.x = a.ref(), .step = step.ref(), .rate = -0.1F, .y = a.ref()}})
         EXPECT_THROW(dropout_forward(ctx, bad), Error);
     for (DropoutGradArgs const& bad :
          {DropoutGradArgs{.dy = step.ref(), .step = step.ref(), .dx = step.ref()},
           DropoutGradArgs{.dy = a.ref(), .step = step.ref(), .dx = b.ref()},
-          DropoutGradArgs{.dy = a.ref(), .step = two.ref(), .dx = a.ref()},
+          DropoutGradArgs{.dy = a.ref(), .step = one.ref(), .dx = a.ref()},
           DropoutGradArgs{.dy = a.ref(), .step = step.ref(), .rate = 1, .dx = a.ref()}})
         EXPECT_THROW(dropout_backward(ctx, bad), Error);
 }

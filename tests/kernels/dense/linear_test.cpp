@@ -219,6 +219,52 @@ TEST(LinearGradient, oracle_agrees_with_finite_differences)
     expect_close(numeric_gradient(loss(&Data::b), as_double(d.b), 0.125), analytic.db, 1e-5, 1e-5);
 }
 
+TEST(LinearRagged, rows_beyond_the_last_node_are_left_alone)
+{
+    constexpr std::int64_t kCapacity = 300, kRows = 211, kIn = 24, kOut = 40;
+    Context ctx = make_context(Backend::cpu);
+    auto x = random_values(kCapacity * kIn, 1), dy = random_values(kCapacity * kOut, 2);
+    std::fill(x.begin() + kRows * kIn, x.end(), std::nanf(""));
+    std::fill(dy.begin() + kRows * kOut, dy.end(), std::nanf(""));
+    auto const w = random_values(kIn * kOut, 3), b = random_values(kOut, 4);
+    auto run = [&](std::int64_t capacity, TensorRef row_ptr) {
+        auto const rows = static_cast<std::ptrdiff_t>(capacity);
+        OnDevice<float> in(ctx, {x.begin(), x.begin() + rows * kIn}, {capacity, kIn});
+        OnDevice<float> out(ctx, std::vector<float>(static_cast<std::size_t>(capacity * kOut), 5),
+                            {capacity, kOut});
+        OnDevice<float> g(ctx, {dy.begin(), dy.begin() + rows * kOut}, {capacity, kOut});
+        OnDevice<float> dx(ctx, std::vector<float>(static_cast<std::size_t>(capacity * kIn), 5),
+                           {capacity, kIn});
+        OnDevice<float> weights(ctx, w, {kIn, kOut}), bias(ctx, b, {kOut});
+        OnDevice<float> dw(ctx, std::vector<float>(kIn * kOut), {kIn, kOut});
+        OnDevice<float> db(ctx, std::vector<float>(kOut), {kOut});
+        linear(ctx, {.x = in.ref(),
+                     .w = weights.ref(),
+                     .b = bias.ref(),
+                     .groups = {},
+                     .row_ptr = row_ptr,
+                     .y = out.ref()});
+        linear_backward(ctx, {.x = in.ref(),
+                              .w = weights.ref(),
+                              .dy = g.ref(),
+                              .groups = {},
+                              .row_ptr = row_ptr,
+                              .dx = dx.ref(),
+                              .dw = dw.ref(),
+                              .db = db.ref()});
+        return std::vector{out.fetch(), dx.fetch(), dw.fetch(), db.fetch()};
+    };
+    OnDevice<std::int32_t> ptr(ctx, {0, 7, 7, kRows}, {4});
+    auto ragged = run(kCapacity, ptr.ref());
+    auto const dense = run(kRows, {});
+    for (std::size_t i : {0U, 1U}) {
+        for (std::size_t k = dense[i].size(); k < ragged[i].size(); ++k)
+            EXPECT_EQ(ragged[i][k], 5.0F);
+        ragged[i].resize(dense[i].size());
+    }
+    EXPECT_EQ(ragged, dense);
+}
+
 TEST(LinearCheck, refuses_wrong_shapes)
 {
     Context ctx = Context::cpu(1);
