@@ -15,9 +15,10 @@ constexpr float kInfinity = __builtin_inff();
 constexpr int kMaxDims = 16;
 
 /// The sorted lists of kLanes targets.
+template <int kSlots>
 struct Lists {
-    Vector distance[kMaxNeighbours];
-    IntVector index[kMaxNeighbours];
+    Vector distance[kSlots];
+    IntVector index[kSlots];
 };
 
 bool any(IntVector mask)
@@ -32,10 +33,12 @@ bool any(IntVector mask)
 
 /// Puts candidate j before the first entry that is farther; entries of equal distance came earlier,
 /// so they have smaller indices and stay in front.
-void insert(Lists& lists, int slots, Vector distance, std::int32_t j)
+template <int kSlots>
+void insert(Lists<kSlots>& lists, int slots, Vector distance, std::int32_t j)
 {
     Vector carried = distance;
     IntVector carried_index = j - IntVector{};
+#pragma GCC unroll 8
     for (int s = 0; s < slots; ++s) {
         Vector const old = lists.distance[s];
         IntVector const old_index = lists.index[s];
@@ -47,7 +50,8 @@ void insert(Lists& lists, int slots, Vector distance, std::int32_t j)
     }
 }
 
-void store(SmallKnn const& args, int begin, int lanes, int most, Lists const& lists)
+template <int kSlots>
+void store(SmallKnn const& args, int begin, int lanes, int most, Lists<kSlots> const& lists)
 {
     std::int64_t const stride = args.row_stride == 0 ? args.k : args.row_stride;
     for (int l = 0; l < lanes; ++l) {
@@ -61,8 +65,10 @@ void store(SmallKnn const& args, int begin, int lanes, int most, Lists const& li
     }
 }
 
-/// Neighbours of targets begin .. begin + lanes - 1.
-void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
+/// Neighbours of targets begin .. begin + lanes - 1. Lists of up to 8 stay in registers, where all
+/// slots are gone through; longer ones live in memory, where only the used slots are.
+template <int kSlots>
+void group(SmallKnn const& args, int begin, int lanes)
 {
     Vector target[kMaxDims];
     IntVector self{};
@@ -74,27 +80,40 @@ void group(SmallKnn const& args, int begin, int lanes, Lists& lists)
     }
     Vector const infinity = kInfinity - Vector{};
     int const most = args.n - 1 < args.k ? args.n - 1 : args.k;
-    for (int s = 0; s < most; ++s) {
+    int const used = kSlots <= 8 ? kSlots : most;
+    Lists<kSlots> lists;
+    for (int s = 0; s < used; ++s) {
         lists.distance[s] = infinity;
         lists.index[s] = IntVector{} - 1;
     }
-    for (int j = 0; j < args.n && most > 0; ++j) {
+    for (int j = 0; j < args.n; ++j) {
         float const* const p = args.position + j * args.dims;
         Vector sum = rounded_square(target[0] - p[0]);
         for (int d = 1; d < args.dims; ++d)
             sum += rounded_square(target[d] - p[d]);
         sum = self == j ? infinity : sum;
-        if (j < most || any(sum < lists.distance[most - 1]))
+        if constexpr (kSlots <= 8) {
+            insert(lists, kSlots, sum, j);
+        } else if (j < most || any(sum < lists.distance[most - 1])) {
             insert(lists, j < most ? j + 1 : most, sum, j);
+        }
     }
     store(args, begin, lanes, most, lists);
+}
+
+template <int kSlots>
+void all_groups(SmallKnn const& args)
+{
+    for (int begin = 0; begin < args.n; begin += kLanes)
+        group<kSlots>(args, begin, args.n - begin < kLanes ? args.n - begin : kLanes);
 }
 }  // namespace
 
 void small_knn(SmallKnn const& args)
 {
-    Lists lists;
-    for (int begin = 0; begin < args.n; begin += kLanes)
-        group(args, begin, args.n - begin < kLanes ? args.n - begin : kLanes, lists);
+    int const most = args.n - 1 < args.k ? args.n - 1 : args.k;
+    if (most <= 4) return all_groups<4>(args);
+    if (most <= 8) return all_groups<8>(args);
+    return all_groups<kMaxNeighbours>(args);
 }
 }  // namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE

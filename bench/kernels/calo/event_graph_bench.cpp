@@ -1,0 +1,88 @@
+/// \file bench/kernels/calo/event_graph_bench.cpp
+/// Simulated events of four beam files, batches of 1,024, one thread. Predicted for `cell` hits
+/// (about 25 an event), k = 8, at 2.8 GHz:
+///   energies and cells that are on: 256 conversions, 249 gathered words, 249 conditional stores:
+///     about 1,000 cycles
+///   features: 25 hits x about 60 operations and three divisions or logarithms: 2,500 cycles
+///   kNN: 25 targets x 25 candidates in 2 groups of 16 lanes, 7 list slots x 5 operations each:
+///     2,000 cycles
+/// together 5,500 cycles = 2.0 us, 500 k events/s. Least bytes: 512 in, 25 x (104 + 4 + 32) out.
+#include <random>
+
+#include "bench/support/bench.hpp"
+#include "io/simulator.hpp"
+#include "kernels/calo/event_graph.hpp"
+#include "runtime/channel_map.hpp"
+
+namespace calofuse::bench {
+namespace {
+constexpr std::int64_t kPerFile = 1000;
+constexpr std::int64_t kBatch = 1024;
+
+std::vector<std::uint16_t> simulated_adc()
+{
+    std::vector<std::uint16_t> adc;
+    Context ctx = Context::cpu(1);
+    Simulator const simulator({}, ChannelMap::focalh_prototype2());
+    std::vector<std::int16_t> some(kPerFile * kNumChannels);
+    for (BeamFile const file : {BeamFile{Label::hadron, 80}, BeamFile{Label::hadron, 250},
+                                BeamFile{Label::electron, 60}, BeamFile{Label::electron, 200}}) {
+        simulator.generate(ctx, file, 0, kPerFile, Planes::high_gain, some, {});
+        adc.insert(adc.end(), some.begin(), some.end());
+    }
+    return adc;
+}
+
+void event_graph(benchmark::State& state, HitOptions const& options, bool edge_features)
+{
+    static auto const host_adc = simulated_adc();
+    std::mt19937 rng(1);
+    std::vector<std::int32_t> host_rows(kBatch);
+    for (auto& r : host_rows)
+        r = static_cast<std::int32_t>(rng() % (4 * kPerFile));
+    auto const cells = ChannelMap::focalh_prototype2().channels();
+    Context ctx = Context::cpu(1);
+    std::int64_t const n = kBatch * max_hits(options.rule);
+    std::int64_t const e = kBatch * max_edges(options);
+    Buffer<std::uint16_t> const adc(ctx, std::span<std::uint16_t const>(host_adc));
+    Buffer<std::int32_t> const rows(ctx, host_rows);
+    Buffer<std::int32_t> const channels(ctx, cells);
+    Buffer<float> const pedestal(ctx, std::vector<float>(kNumChannels, 40.5F));
+    Buffer<std::int32_t> const row_ptr(ctx, kBatch + 1), edge_ptr(ctx, n + 1), source(ctx, e);
+    Buffer<float> const x(ctx, n * kNumHitFeatures), position(ctx, 2 * n), edge_x(ctx, 4 * e);
+    for (auto _ : state)
+        calofuse::event_graph(ctx, {.adc = adc.ref({4 * kPerFile, kNumChannels}),
+                                    .rows = rows.ref(),
+                                    .channels = channels.ref(),
+                                    .pedestal = pedestal.ref(),
+                                    .options = options,
+                                    .row_ptr = row_ptr.ref(),
+                                    .x = x.ref({n, kNumHitFeatures}),
+                                    .position = position.ref({n, 2}),
+                                    .edge_ptr = edge_ptr.ref(),
+                                    .source = source.ref(),
+                                    .edge_x = edge_features ? edge_x.ref({e, 4}) : TensorRef{}});
+    double const hits = row_ptr.data()[kBatch];
+    double const edges = edge_ptr.data()[row_ptr.data()[kBatch]];
+    report_events(state, kBatch);
+    report_bytes(state, 512.0 * kBatch + hits * 108 + edges * (edge_features ? 20 : 4));
+    state.counters["hits/event"] = hits / kBatch;
+    state.counters["edges/event"] = edges / kBatch;
+}
+}  // namespace
+
+BENCHMARK_CAPTURE(event_graph, cell, HitOptions{.rule = HitRule::cell}, false);
+BENCHMARK_CAPTURE(event_graph, ccl, HitOptions{.rule = HitRule::ccl, .min_sum_adc = 100}, false);
+BENCHMARK_CAPTURE(event_graph,
+                  ccl_global,
+                  HitOptions{.rule = HitRule::ccl_global, .min_sum_adc = 100},
+                  false);
+BENCHMARK_CAPTURE(event_graph,
+                  watershed,
+                  HitOptions{.rule = HitRule::watershed, .min_sum_adc = 100},
+                  false);
+BENCHMARK_CAPTURE(event_graph, cell_k16, HitOptions{.neighbours = 16}, false);
+BENCHMARK_CAPTURE(event_graph, cell_symmetrise, HitOptions{.symmetrise = true}, false);
+BENCHMARK_CAPTURE(event_graph, cell_edge_features, HitOptions{}, true);
+BENCHMARK_CAPTURE(event_graph, all_cells, HitOptions{.threshold_adc = 0}, false);
+}  // namespace calofuse::bench
