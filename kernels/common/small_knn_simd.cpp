@@ -54,15 +54,22 @@ template <int kSlots>
 void store(SmallKnn const& args, int begin, int lanes, int most, Lists<kSlots> const& lists)
 {
     std::int64_t const stride = args.row_stride == 0 ? args.k : args.row_stride;
-    for (int l = 0; l < lanes; ++l) {
-        std::int64_t const row = (begin + l) * stride;
-        for (int s = 0; s < args.k; ++s) {
-            std::int32_t const j = s < most ? lists.index[s][l] : -1;
-            args.neighbours[row + s] = j < 0 ? -1 : args.first + j;
-            if (args.squared_distance != nullptr)
-                args.squared_distance[row + s] = j < 0 ? -1.0F : lists.distance[s][l];
-        }
+    IntVector const first = args.first - IntVector{};
+    int const filled = most < args.k ? most : args.k;
+    for (int s = 0; s < filled; ++s) {
+        IntVector const row = lists.index[s] < 0 ? lists.index[s] : lists.index[s] + first;
+        std::int32_t* const out = args.neighbours + begin * stride + s;
+        for (int l = 0; l < lanes; ++l)
+            out[l * stride] = row[l];
     }
+    for (int l = 0; l < lanes; ++l)
+        for (int s = filled; s < args.k; ++s)
+            args.neighbours[(begin + l) * stride + s] = -1;
+    if (args.squared_distance == nullptr) return;
+    for (int l = 0; l < lanes; ++l)
+        for (int s = 0; s < args.k; ++s)
+            args.squared_distance[(begin + l) * stride + s] =
+                s < most && lists.index[s][l] >= 0 ? lists.distance[s][l] : -1.0F;
 }
 
 /// Neighbours of targets begin .. begin + lanes - 1. Lists of up to 8 stay in registers, where all

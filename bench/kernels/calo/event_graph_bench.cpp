@@ -1,16 +1,13 @@
 /// \file bench/kernels/calo/event_graph_bench.cpp
 /// Simulated events of four beam files, batches of 1,024, one thread. Predicted for `cell` hits
-/// (about 25 an event), k = 8, at 2.8 GHz:
+/// (34 an event in this mix), k = 8, at 2.8 GHz:
 ///   energies and cells that are on: 256 conversions, 249 gathered words, 249 conditional stores:
 ///     about 1,000 cycles
-///   features: 25 hits x about 60 operations and three divisions or logarithms: 2,500 cycles
-///   kNN: 25 targets x 25 candidates in 2 groups of 16 lanes, 7 list slots x 5 operations each:
-///     2,000 cycles
-/// together 5,500 cycles = 2.0 us, 500 k events/s. Least bytes: 512 in, 25 x (104 + 4 + 32) out.
-#include <random>
-
-#include "bench/support/bench.hpp"
-#include "io/simulator.hpp"
+///   features: 34 hits x about 60 operations, six divisions, two logarithms: 3,500 cycles
+///   kNN: 34 targets x 34 candidates in 3 groups of 16 lanes, 8 list slots x 5 operations each:
+///     4,500 cycles
+/// together 9,000 cycles = 3.2 us, 310 k events/s (measured 200 k to 250 k with the machine's other
+/// half busy). Least bytes: 512 in, 34 x (104 + 4 + 32) out.
 #include "kernels/calo/event_graph.hpp"
 #include "runtime/channel_map.hpp"
 
