@@ -56,6 +56,7 @@ void golden_global_pool2d(GoldenRun const& run);
 void golden_graph_conv(GoldenRun const& run);  ///< gcs_conv_dense, gcn_conv_dense, simple_gcn
 void golden_gat_conv(GoldenRun const& run);
 void golden_readout(GoldenRun const& run);
+void golden_garnet(GoldenRun const& run);
 void golden_gravnet_conv(GoldenRun const& run);
 void golden_gcn_conv(GoldenRun const& run);
 void golden_knn_graph(GoldenRun const& run);
