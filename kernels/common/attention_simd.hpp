@@ -113,12 +113,12 @@ inline void subtract_of_target(AttentionGraph const& g,
         }
 }
 
-/// alpha = exp(alpha), 0 where left out.
+/// alpha = exp(alpha), 0 where that is no normal number.
 inline void exponentiate(AttentionGraph const& g, Block const& block, float* alpha)
 {
     for (std::int64_t e = 0; e < block.slots * g.stride; e += kLanes) {
         Vector const x = load(alpha + e);
-        store(alpha + e, x > -1e37F ? exp_vector(x) : Vector{});
+        store(alpha + e, x > -87.0F ? exp_vector(x) : Vector{});
     }
 }
 
