@@ -59,6 +59,8 @@ void golden_readout(GoldenRun const& run);
 void golden_garnet(GoldenRun const& run);
 void golden_gravnet_conv(GoldenRun const& run);
 void golden_gcn_conv(GoldenRun const& run);
+void golden_edge_conv(GoldenRun const& run);
+void golden_dynamic_edge_conv(GoldenRun const& run);
 void golden_knn_graph(GoldenRun const& run);
 void golden_loss(GoldenRun const& run);
 void golden_binary_metrics(GoldenRun const& run);

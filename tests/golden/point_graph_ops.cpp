@@ -1,5 +1,6 @@
 #include "kernels/dense/linear.hpp"
 #include "kernels/graph/csr.hpp"
+#include "kernels/graph/edge_conv.hpp"
 #include "kernels/graph/gcn.hpp"
 #include "kernels/graph/knn.hpp"
 #include "tests/golden/golden_ops.hpp"
@@ -132,5 +133,107 @@ void golden_gcn_conv(GoldenRun const& run)
     for (std::size_t e = 0; e < csr.edge.size(); ++e)
         in_file_order[csr.edge[e]] = gradient[e];
     run.golden.compare("grad.in.edge_weight", in_file_order);
+}
+
+namespace {
+/// linear, EdgeConv, linear as a layer; `edge_ptr`, `source`: which neighbours.
+void run_edge_conv(GoldenRun const& run, TensorRef edge_ptr, TensorRef source)
+{
+    auto const shape = run.golden.shape("in.x");
+    std::int64_t const nodes = shape[0], features = shape[1];
+    std::string const name = run.attr("aggr");
+    EdgeAggregate const aggregate = name == "max"   ? EdgeAggregate::max
+                                    : name == "add" ? EdgeAggregate::sum
+                                                    : EdgeAggregate::mean;
+    auto const weight0 = weight_of(run, "param.nn.0.weight");
+    auto const weight2 = weight_of(run, "param.nn.2.weight");
+    std::int64_t const hidden = weight0.shape()[1];
+    auto const half = [&](OnDevice<float> const& w, std::int64_t which) {
+        return tensor_ref(static_cast<float*>(w.ref().data) + which * features * hidden,
+                          {features, hidden});
+    };
+    auto const x = run.tensor("in.x"), bias0 = run.tensor("param.nn.0.bias"),
+               bias2 = run.tensor("param.nn.2.bias");
+    auto const w0 = weight0.load(), w2 = weight2.load();
+    auto const row_ptr = int_tensor(run, "in.row_ptr");
+    auto const t = run.zeros({nodes, hidden}), s = run.zeros({nodes, hidden});
+    auto const y = run.zeros(run.golden.shape("out.y"));
+    auto const winner = int_zeros(run, run.golden.shape("out.y"));
+    linear(run.ctx, {.x = x.ref(), .w = half(w0, 0), .b = bias0.ref(), .groups = {}, .y = t.ref()});
+    linear(run.ctx, {.x = x.ref(), .w = half(w0, 1), .b = {}, .groups = {}, .y = s.ref()});
+    edge_conv_forward(run.ctx, {.target = t.ref(),
+                                .neighbour = s.ref(),
+                                .row_ptr = row_ptr.ref(),
+                                .edge_ptr = edge_ptr,
+                                .source = source,
+                                .w = w2.ref(),
+                                .bias = bias2.ref(),
+                                .aggregate = aggregate,
+                                .y = y.ref(),
+                                .winner = winner.ref()});
+    auto const dy = run.tensor("grad_out.y");
+    auto const dt = run.zeros({nodes, hidden}), ds = run.zeros({nodes, hidden});
+    auto const dx = run.zeros(shape), dw0 = run.zeros(weight0.shape());
+    auto const dw2 = run.zeros(weight2.shape()), dbias0 = run.zeros({hidden});
+    auto const dbias2 = run.zeros(run.golden.shape("param.nn.2.bias"));
+    edge_conv_backward(run.ctx, {.target = t.ref(),
+                                 .neighbour = s.ref(),
+                                 .row_ptr = row_ptr.ref(),
+                                 .edge_ptr = edge_ptr,
+                                 .source = source,
+                                 .w = w2.ref(),
+                                 .aggregate = aggregate,
+                                 .winner = winner.ref(),
+                                 .dy = dy.ref(),
+                                 .dtarget = dt.ref(),
+                                 .dneighbour = ds.ref(),
+                                 .dw = dw2.ref(),
+                                 .dbias = dbias2.ref()});
+    for (std::int64_t const which : {0, 1})
+        linear_backward(run.ctx, {.x = x.ref(),
+                                  .w = half(w0, which),
+                                  .dy = which == 0 ? dt.ref() : ds.ref(),
+                                  .groups = {},
+                                  .dx = dx.ref(),
+                                  .dw = half(dw0, which),
+                                  .db = which == 0 ? dbias0.ref() : TensorRef{}});
+    run.golden.compare("out.y", y.fetch());
+    run.golden.compare("grad.in.x", dx.fetch());
+    run.golden.compare("grad.param.nn.0.weight", weight0.stored(dw0.fetch()));
+    run.golden.compare("grad.param.nn.0.bias", dbias0.fetch());
+    run.golden.compare("grad.param.nn.2.weight", weight2.stored(dw2.fetch()));
+    run.golden.compare("grad.param.nn.2.bias", dbias2.fetch());
+}
+}  // namespace
+
+void golden_edge_conv(GoldenRun const& run)
+{
+    std::int64_t const nodes = run.golden.shape("in.x")[0];
+    Csr const csr = csr_of(run, nodes);
+    OnDevice<std::int32_t> const edge_ptr(run.ctx, csr.edge_ptr, {nodes + 1});
+    OnDevice<std::int32_t> const source(run.ctx, csr.source,
+                                        {static_cast<std::int64_t>(csr.source.size())});
+    run_edge_conv(run, edge_ptr.ref(), source.ref());
+}
+
+/// kNN on x itself, the node first, then EdgeConv.
+void golden_dynamic_edge_conv(GoldenRun const& run)
+{
+    std::int64_t const nodes = run.golden.shape("in.x")[0];
+    auto const k = run.attr("k").get<std::int64_t>();
+    auto const x = run.tensor("in.x");
+    auto const row_ptr = int_tensor(run, "in.row_ptr");
+    auto const neighbours = int_zeros(run, {nodes, k});
+    auto const edge_ptr = int_zeros(run, {nodes + 1});
+    auto const source = int_zeros(run, {nodes * k});
+    knn(run.ctx, {.x = x.ref(),
+                  .row_ptr = row_ptr.ref(),
+                  .self = KnnSelf::first,
+                  .neighbours = neighbours.ref()});
+    csr_from_neighbours(run.ctx, {.row_ptr = row_ptr.ref(),
+                                  .neighbours = neighbours.ref(),
+                                  .edge_ptr = edge_ptr.ref(),
+                                  .source = source.ref()});
+    run_edge_conv(run, edge_ptr.ref(), source.ref());
 }
 }  // namespace calofuse::test

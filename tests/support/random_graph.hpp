@@ -2,6 +2,7 @@
 /// Random ragged batches of graphs in the form that graph operators read, with spare capacity.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -44,6 +45,28 @@ inline RandomGraph one_of(RandomGraph const& all, std::size_t b)
         out.edge_ptr.push_back(all.edge_ptr[static_cast<std::size_t>(i)] - first);
     for (std::int32_t e = first; e < first + out.edges(); ++e)
         out.source.push_back(all.source[static_cast<std::size_t>(e)] - begin);
+    return out;
+}
+
+/// One graph with its nodes numbered from behind; the edges of a node keep their order.
+inline RandomGraph reversed_nodes(RandomGraph const& graph)
+{
+    std::int32_t const last = graph.nodes() - 1;
+    RandomGraph out{graph.row_ptr, {0}, {}};
+    for (std::int32_t i = last; i >= 0; --i) {
+        auto const at = static_cast<std::size_t>(i);
+        for (std::int32_t e = graph.edge_ptr[at]; e < graph.edge_ptr[at + 1]; ++e)
+            out.source.push_back(last - graph.source[static_cast<std::size_t>(e)]);
+        out.edge_ptr.push_back(static_cast<std::int32_t>(out.source.size()));
+    }
+    return out;
+}
+
+inline std::vector<float> reversed_rows(std::vector<float> const& values, std::int64_t columns)
+{
+    std::vector<float> out;
+    for (auto end = values.end(); end != values.begin(); end -= columns)
+        out.insert(out.end(), end - columns, end);
     return out;
 }
 }  // namespace calofuse::test

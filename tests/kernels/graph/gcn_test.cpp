@@ -19,8 +19,13 @@ struct Case {
     RandomGraph graph;
     std::int64_t channels;
     bool weighted, biased;
+    bool turned = false;  ///< rows of nodes in reverse order
 
-    std::vector<float> u() const { return random_values(size(), 11); }
+    std::vector<float> u() const
+    {
+        auto const values = random_values(size(), 11);
+        return turned ? reversed_rows(values, channels) : values;
+    }
     std::vector<float> dy() const { return random_values(size(), 12); }
     std::vector<float> w() const
     {
@@ -250,6 +255,14 @@ TEST(Gcn, an_event_alone_gives_the_same_bits)
                           .y = y.ref()});
         EXPECT_TRUE(same_bits(y.fetch(), part(whole, first * 40, size)));
     }
+}
+
+TEST(Gcn, permuting_the_nodes_permutes_the_result)
+{
+    Context ctx = Context::cpu(1);
+    RandomGraph const graph = random_graph({0, 30}, 7);
+    auto const y = run(ctx, {graph, 20, false, true}).y;
+    EXPECT_EQ(reversed_rows(run(ctx, {reversed_nodes(graph), 20, false, true, true}).y, 20), y);
 }
 
 TEST(Gcn, same_bits_for_any_number_of_threads)
