@@ -45,6 +45,16 @@ inline void store_lanes(float* p, Vector v, Lanes lanes)
 {
     _mm512_mask_storeu_ps(p, lanes.bits, static_cast<__m512>(v));
 }
+/// The others become 0.
+inline Vector only_lanes(Vector v, Lanes lanes)
+{
+    return static_cast<Vector>(_mm512_maskz_mov_ps(lanes.bits, static_cast<__m512>(v)));
+}
+/// v where bit (c + lane) % 16 of word (c + lane) / 16 is set, else 0; c is a multiple of kLanes.
+inline Vector where_kept(std::uint16_t const* words, std::int64_t c, Vector v)
+{
+    return static_cast<Vector>(_mm512_maskz_mov_ps(words[c / 16], static_cast<__m512>(v)));
+}
 #else
 struct Lanes {
     __m256i mask;
@@ -60,6 +70,16 @@ inline Vector load_lanes(float const* p, Lanes lanes)
 inline void store_lanes(float* p, Vector v, Lanes lanes)
 {
     _mm256_maskstore_ps(p, lanes.mask, static_cast<__m256>(v));
+}
+inline Vector only_lanes(Vector v, Lanes lanes)
+{
+    return static_cast<Vector>(
+        _mm256_and_ps(static_cast<__m256>(v), _mm256_castsi256_ps(lanes.mask)));
+}
+inline Vector where_kept(std::uint16_t const* words, std::int64_t c, Vector v)
+{
+    IntVector const bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    return ((words[c / 16] >> (c % 16)) & bit) != 0 ? v : Vector{};
 }
 #endif
 /// Whole vectors or, with kPart, the given lanes; the others read 0 and are not written.

@@ -24,10 +24,10 @@ void check(TensorRef const& x,
     else
         check_tensor(row_ptr, DType::i32, {rows.shape[0] + 1}, "row_ptr");
     CALOFUSE_CHECK(
-        column >= 0 && column + features <= rows.shape[1],
+        column >= 0 && column + readout_width(kind, features) <= rows.shape[1],
         features << " features do not fit y " << y.describe() << " from column " << column);
     CALOFUSE_CHECK(!y.empty() || y.size() == 0, "y has no memory");
-    if (kind == ReadoutKind::max)
+    if (kind == ReadoutKind::max || kind == ReadoutKind::mean_max_log_sum)
         check_tensor(largest, DType::i32, {rows.shape[0], features}, "largest");
 }
 }  // namespace

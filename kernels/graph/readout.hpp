@@ -1,6 +1,8 @@
 /// \file kernels/graph/readout.hpp
 /// One row per graph from the rows of its nodes:
-///   y[b, column + c] = mean | max | sum over the nodes i of graph b of x[i, c]
+///   y[b, column + c] = mean | max | sum over the n nodes i of graph b of x[i, c]
+///   log_sum: sum / log(1 + max(n, 1)), which grows with n but does not run away
+///   mean_max_log_sum: the three of them side by side, 3 F columns from one pass over x
 /// Graphs have V nodes each, or rows row_ptr[b] .. row_ptr[b + 1] - 1; a graph without nodes gives 0.
 /// y may be wider than F: [readout, energy] and the like are built in place, without a copy.
 #pragma once
@@ -8,25 +10,31 @@
 #include "runtime/context.hpp"
 
 namespace calofuse {
-enum class ReadoutKind : std::uint8_t { mean, max, sum };
+enum class ReadoutKind : std::uint8_t { mean, max, sum, log_sum, mean_max_log_sum };
+
+/// Columns of y for `features` columns of x.
+constexpr std::int64_t readout_width(ReadoutKind kind, std::int64_t features)
+{
+    return kind == ReadoutKind::mean_max_log_sum ? 3 * features : features;
+}
 
 struct ReadoutArgs {
     TensorRef x;             ///< (B, V, F) f32; with row_ptr: (N, F)
     TensorRef row_ptr = {};  ///< (B + 1) i32, ascending from 0 to N; empty: V nodes each
     ReadoutKind kind = ReadoutKind::mean;
     std::int64_t column = 0;  ///< first column of y that is written
-    TensorRef y;              ///< (B, L) f32, L >= column + F; other columns are left alone
-    TensorRef largest =
-        {};  ///< (B, F) i32, kind max only: row of x that won (first of equals), or -1
+    TensorRef y;  ///< (B, L) f32, L >= column + readout_width; other columns are left alone
+    TensorRef largest = {};  ///< (B, F) i32, where a maximum is taken: row of x that won (first of
+                             ///< equals), or -1
 };
 
-/// dx[i, c] += dy[b, column + c] / count | to the winner only | dy[b, column + c]
+/// dx[i, c] += dy[b, column + c] / n | to the winner only | dy[b, column + c] | ...
 struct ReadoutGradArgs {
     TensorRef row_ptr = {};  ///< as in forward
     ReadoutKind kind = ReadoutKind::mean;
     std::int64_t column = 0;
     TensorRef dy;            ///< (B, L) f32
-    TensorRef largest = {};  ///< (B, F) i32 of forward, kind max only
+    TensorRef largest = {};  ///< (B, F) i32 of forward
     TensorRef dx;            ///< as x, added to
 };
 

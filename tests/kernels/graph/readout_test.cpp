@@ -1,6 +1,7 @@
 #include "kernels/graph/readout.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/support/backend_test.hpp"
 
@@ -27,7 +28,12 @@ std::vector<std::int32_t> equal_graphs(std::int32_t graphs, std::int32_t nodes)
 }
 
 constexpr std::int64_t kColumn = 2;
-constexpr std::int64_t kRight = 3;  ///< columns after the features
+constexpr std::int64_t kRight = 3;  ///< columns after the result
+
+std::int64_t width_of(Case const& c)
+{
+    return kColumn + readout_width(c.kind, c.features) + kRight;
+}
 
 struct Result {
     std::vector<float> y, dx;
@@ -39,15 +45,14 @@ std::vector<float> x_of(Case const& c)
 }
 std::vector<float> dy_of(Case const& c)
 {
-    return random_values(
-        (c.row_ptr.size() - 1) * static_cast<std::size_t>(kColumn + c.features + kRight), 2);
+    return random_values((c.row_ptr.size() - 1) * static_cast<std::size_t>(width_of(c)), 2);
 }
 
 Result run(Case const& c, int threads)
 {
     Context ctx = Context::cpu(threads);
     auto const graphs = static_cast<std::int64_t>(c.row_ptr.size()) - 1;
-    std::int64_t const width = kColumn + c.features + kRight;
+    std::int64_t const width = width_of(c);
     auto const x_values = x_of(c);
     std::vector<std::int64_t> const shape =
         c.ragged ? std::vector<std::int64_t>{c.row_ptr.back(), c.features}
@@ -87,7 +92,7 @@ TEST_P(Readout, agrees_with_oracle)
     Case const& c = GetParam();
     std::size_t const graphs = c.row_ptr.size() - 1;
     auto const features = static_cast<std::size_t>(c.features);
-    std::size_t const width = kColumn + features + kRight;
+    auto const width = static_cast<std::size_t>(width_of(c));
     auto const x = x_of(c);
     auto const dy = dy_of(c);
     std::vector<double> y(graphs * width, 9), dx(x.size(), 0.25);
@@ -95,28 +100,43 @@ TEST_P(Readout, agrees_with_oracle)
         for (std::size_t f = 0; f < features; ++f) {
             auto const begin = static_cast<std::size_t>(c.row_ptr[b]);
             auto const end = static_cast<std::size_t>(c.row_ptr[b + 1]);
-            double const g = dy[b * width + kColumn + f];
-            double sum = 0;
-            std::size_t winner = begin;
-            for (std::size_t i = begin; i < end; ++i) {
-                sum += x[i * features + f];
-                if (x[i * features + f] > x[winner * features + f]) winner = i;
-            }
-            double& out = y[b * width + kColumn + f];
             auto const count = static_cast<double>(end - begin);
-            if (c.kind == ReadoutKind::max) {
-                out = begin < end ? x[winner * features + f] : 0.0F;
-                if (begin < end) dx[winner * features + f] += g;
+            std::size_t column = b * width + kColumn + f;
+            auto const part = [&](ReadoutKind kind) {
+                double const g = dy[column];
+                double& out = y[column];
+                column += features;
+                out = 0;
+                if (begin == end) return;
+                std::size_t winner = begin;
+                double sum = 0;
+                for (std::size_t i = begin; i < end; ++i) {
+                    sum += x[i * features + f];
+                    if (x[i * features + f] > x[winner * features + f]) winner = i;
+                }
+                if (kind == ReadoutKind::max) {
+                    out = x[winner * features + f];
+                    dx[winner * features + f] += g;
+                    return;
+                }
+                double const scale = kind == ReadoutKind::mean      ? 1 / count
+                                     : kind == ReadoutKind::log_sum ? 1 / std::log(1 + count)
+                                                                    : 1;
+                out = sum * scale;
+                for (std::size_t i = begin; i < end; ++i)
+                    dx[i * features + f] += g * scale;
+            };
+            if (c.kind != ReadoutKind::mean_max_log_sum) {
+                part(c.kind);
                 continue;
             }
-            bool const mean = c.kind == ReadoutKind::mean;
-            out = mean && begin < end ? sum / count : sum;
-            for (std::size_t i = begin; i < end; ++i)
-                dx[i * features + f] += mean ? g / count : g;
+            part(ReadoutKind::mean);
+            part(ReadoutKind::max);
+            part(ReadoutKind::log_sum);
         }
     Result const got = run(c, 2);
     expect_close(got.y, y, 4 * 1.2e-7 * 5, 4 * 1.2e-7);
-    expect_close(got.dx, dx, 4 * 1.2e-7, 4 * 1.2e-7);
+    expect_close(got.dx, dx, 8 * 1.2e-7, 4 * 1.2e-7);  // up to three terms
 }
 
 TEST_P(Readout, same_bits_for_any_number_of_threads)
@@ -139,6 +159,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"max", ReadoutKind::max, equal_graphs(130, 4), 17, false},
                     Case{"ragged_mean", ReadoutKind::mean, {0, 3, 3, 4, 20}, 6, true},
                     Case{"ragged_max", ReadoutKind::max, {0, 3, 3, 4, 20}, 6, true},
+                    Case{"log_sum", ReadoutKind::log_sum, {0, 3, 3, 4, 30}, 9, true},
+                    Case{"gat_head", ReadoutKind::mean_max_log_sum, {0, 25, 25, 26, 60}, 32, true},
+                    Case{"all_three_equal", ReadoutKind::mean_max_log_sum, equal_graphs(70, 3), 5,
+                         false},
                     Case{"ragged_sum_all_empty", ReadoutKind::sum, {0, 0, 0}, 6, true}),
     [](auto const& p) { return p.param.name; });
 
@@ -169,6 +193,9 @@ TEST(ReadoutChecks, wrong_shapes_throw)
                  Error);
     EXPECT_THROW(readout_forward(ctx, {.x = x.ref(), .kind = ReadoutKind::max, .y = y.ref()}),
                  Error);
+    EXPECT_THROW(
+        readout_forward(ctx, {.x = x.ref(), .kind = ReadoutKind::mean_max_log_sum, .y = y.ref()}),
+        Error);
     EXPECT_THROW(readout_backward(ctx, {.kind = ReadoutKind::max, .dy = y.ref(), .dx = x.ref()}),
                  Error);
 }
