@@ -1,34 +1,10 @@
 #include "kernels/dense/linear.hpp"
 #include "kernels/graph/gravnet.hpp"
+#include "kernels/graph/knn.hpp"
 #include "tests/golden/golden_ops.hpp"
 
 namespace calofuse::test {
 namespace {
-/// The `k` nearest others of each node inside its graph, (N, k), -1 padded.
-std::vector<std::int32_t> nearest_others(std::vector<float> const& s,
-                                         std::vector<std::int32_t> const& row_ptr,
-                                         std::size_t dimensions,
-                                         std::size_t k)
-{
-    std::vector<std::int32_t> list(s.size() / dimensions * k, -1);
-    for (std::size_t b = 0; b + 1 < row_ptr.size(); ++b)
-        for (std::int32_t i = row_ptr[b]; i < row_ptr[b + 1]; ++i) {
-            std::vector<std::pair<double, std::int32_t>> others;
-            for (std::int32_t j = row_ptr[b]; j < row_ptr[b + 1]; ++j) {
-                double d2 = 0;
-                for (std::size_t d = 0; d < dimensions; ++d)
-                    d2 += std::pow(static_cast<double>(s[i * dimensions + d])
-                                       - static_cast<double>(s[j * dimensions + d]),
-                                   2);
-                if (j != i) others.emplace_back(d2, j);
-            }
-            std::sort(others.begin(), others.end());
-            for (std::size_t r = 0; r < std::min(k, others.size()); ++r)
-                list[i * k + r] = others[r].second;
-        }
-    return list;
-}
-
 /// A dense layer of the file, y = x w + b, and its gradients.
 class GoldenLinear {
   public:
@@ -83,13 +59,11 @@ void golden_gravnet_conv(GoldenRun const& run)
     auto const k = run.attr("k").get<std::int64_t>() - 1;  // theirs counts the node itself
     auto const x = run.tensor("in.x");
     GoldenLinear const s(run, "lin_s", x.ref()), h(run, "lin_h", x.ref());
-    auto const rows = run.golden.ints("in.row_ptr");
-    OnDevice<std::int32_t> const row_ptr(run.ctx, rows, run.golden.shape("in.row_ptr"));
+    OnDevice<std::int32_t> const row_ptr(run.ctx, run.golden.ints("in.row_ptr"),
+                                         run.golden.shape("in.row_ptr"));
     OnDevice<std::int32_t> const neighbour(
-        run.ctx,
-        nearest_others(s.y().fetch(), rows, static_cast<std::size_t>(s.outputs()),
-                       static_cast<std::size_t>(k)),
-        {shape[0], k});
+        run.ctx, std::vector<std::int32_t>(static_cast<std::size_t>(shape[0] * k)), {shape[0], k});
+    knn(run.ctx, {.x = s.y().ref(), .row_ptr = row_ptr.ref(), .neighbours = neighbour.ref()});
     OnDevice<std::int32_t> const winner(
         run.ctx, std::vector<std::int32_t>(static_cast<std::size_t>(shape[0] * h.outputs())),
         {shape[0], h.outputs()});
