@@ -5,8 +5,8 @@
 ///             agg[b, a] = concat(max_v w[v, a] g[v], sum_v w[v, a] g[v] / n)     full
 ///             agg[b, a] = sum_v w[v, a] f[v] / n                                 simplified
 ///   spread    y[v]      = base[v] + sum_a w[v, a] z[b, a]
-/// The published layer is act(concat(x[v], w[v, 0] agg[0], .., w[v, A - 1] agg[A - 1], w[v]) W + c),
-/// without x and w in the simplified form. With W cut by rows into Wx, U_0 .. U_{A - 1}, Ww that is
+/// The published layer, act(concat(x[v], w[v, 0] agg[0], .., w[v, A - 1] agg[A - 1], w[v]) W + c),
+/// has no x and w in the simplified form. With W cut by rows into Wx, U_0 .. U_{A - 1}, Ww that is
 ///   act(x[v] Wx + c + sum_a w[v, a] (agg[a] U_a + Ww[a])):
 /// z = agg[a] U_a + Ww[a] is one dense/linear of A groups (weights U, bias Ww) on a row per graph
 /// instead of a wide one on a row per node, and base = x Wx + c.

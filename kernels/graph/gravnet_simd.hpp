@@ -24,8 +24,8 @@ struct GravNetPoints {
 struct GravNetKernels {
     /// d2[k] = |s[node] - s[row[k]]|^2
     void (*distances)(GravNetPoints const& points, std::int64_t const* row, int count, float* d2);
-    /// step_k = slope[k] (s[node] - s[row[k]]): ds[node] += step_k, ds[row[k]] -= step_k. No row is the
-    /// node itself.
+    /// step_k = slope[k] (s[node] - s[row[k]]): ds[node] += step_k, ds[row[k]] -= step_k.
+    /// No row is the node itself.
     void (*distances_backward)(GravNetPoints const& points,
                                std::int64_t const* row,
                                int count,

@@ -7,8 +7,8 @@
 /// weights = 150 cycles a node, 750 k events/s; backward 9 x (2 x 6 + 13) + 180 = 400 cycles a
 /// node, 280 k events/s. AVX2: about 0.75 of both.
 /// Measured on a busy machine, 32 events (caches) and 1,024: forward 418 k and 275 k events/s,
-/// backward 270 k and 202 k; AVX2 332 k, 162 k, 250 k, 208 k. Making the lists and weights costs half
-/// of the forward pass, not the 100 cycles that were counted.
+/// backward 270 k and 202 k; AVX2 332 k, 162 k, 250 k, 208 k. Making the lists and weights costs
+/// half of the forward pass, not the 100 cycles that were counted.
 
 #include "bench/support/bench.hpp"
 #include "kernels/graph/gravnet.hpp"
