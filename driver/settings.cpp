@@ -4,6 +4,7 @@
 
 #include "io/config_file.hpp"
 #include "io/simulator_parameters.hpp"
+#include "models/hit_options.hpp"
 #include "models/registry.hpp"
 #include "runtime/error.hpp"
 
@@ -86,7 +87,7 @@ OptionSchema const& program_schema()
 
 OptionSpec const& setting(std::string const& key)
 {
-    OptionSchema const& schema = program_schema();
+    static OptionSchema const schema = with_extra(hit_schema());
     auto const found =
         std::find_if(schema.begin(), schema.end(), [&](auto const& s) { return s.key == key; });
     CALOFUSE_CHECK(found != schema.end(), "no setting " << key);
@@ -113,6 +114,7 @@ std::vector<std::string> keys_of_others(OptionSchema const& schema)
             keys.push_back(spec.key);
     };
     if (!has("simulate.")) add(simulator_schema());
+    if (!has("hits.")) add(hit_schema());
     if (!has("model."))
         for (ModelEntry const& model : all_models())
             add(model.schema());

@@ -10,7 +10,7 @@ namespace calofuse {
 /// Sections general, input, split and train. Models add their own section `model`.
 OptionSchema const& program_schema();
 
-/// The entry of `key`; a key that is not there is a bug.
+/// The entry of `key`, of the table or of the section `hits`; a key that is not there is a bug.
 OptionSpec const& setting(std::string const& key);
 
 /// Everything a command line, the environment and a configuration file say about `program_schema()`
