@@ -1,3 +1,5 @@
+#include <immintrin.h>
+
 #include "kernels/common/knn_distance.hpp"
 #include "kernels/common/small_knn.hpp"
 
@@ -23,12 +25,13 @@ struct Lists {
 
 bool any(IntVector mask)
 {
-    typedef long long Wide __attribute__((vector_size(4 * kLanes)));
-    Wide const wide = reinterpret_cast<Wide>(mask);
-    long long bits = 0;
-    for (int l = 0; l < kLanes / 2; ++l)
-        bits |= wide[l];
-    return bits != 0;
+#ifdef __AVX512F__
+    auto const m = reinterpret_cast<__m512i>(mask);
+    return _mm512_test_epi32_mask(m, m) != 0;
+#else
+    auto const m = reinterpret_cast<__m256i>(mask);
+    return _mm256_testz_si256(m, m) == 0;
+#endif
 }
 
 /// Puts candidate j before the first entry that is farther; entries of equal distance came earlier,

@@ -15,7 +15,7 @@ static_assert(kMaxKnnNeighbours <= kMaxNeighbours);
 constexpr std::int64_t kGraphsPerItem = 16;
 constexpr std::int64_t kLeavesPerItem = 8;
 /// From here on a k-d tree wins over all pairs (knn_bench).
-constexpr std::int64_t kPointsForTree = 400;
+constexpr std::int64_t kPointsForTree = 600;
 
 /// What one call has to do, typed. `shift` = 1 leaves the first column to the point itself.
 struct Task {
