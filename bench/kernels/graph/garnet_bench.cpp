@@ -6,7 +6,7 @@
 /// Prediction at 2.8 GHz, one thread, AVX-512, cycles a node: collect 4 x (3 blocks x 3 + 1) + 4
 /// exponentials (8) = 50, i.e. 2.2 M events/s; its backward 4 dot products x 2 (f and w) x 20 + 40
 /// + 60 for the maxima = 260, 430 k events/s; spread 2 blocks x (4 x 1.5 + 3) = 18, 6 M events/s;
-/// its backward 4 x 20 + 4 x 2 x 1.5 = 92, 1.2 M events/s. Least bytes a node: 80 + 16 + 16 forward.
+/// its backward 4 x 20 + 4 x 2 x 1.5 = 92, 1.2 M events/s. Least bytes a node: 112 forward.
 /// Measured on a busy machine, 32 events: 1.54 M, 466 k, 2.9 M and 1.23 M events/s; AVX2 0.97 M,
 /// 477 k, 2.2 M and 0.83 M.
 
