@@ -17,28 +17,39 @@ EdgeRows rows_of(EdgeConvGraph const& g, std::int32_t i, std::int32_t e)
     return {g.target + i * width, g.neighbour + g.source[e] * width, g.neighbour + i * width};
 }
 
-/// out = relu(t + (s - s0))
-void hidden_of(EdgeRows const& edge, int hidden, float* __restrict out)
+Vector relu(Vector u)
 {
-    float const* __restrict const t = edge.t;
-    float const* __restrict const s = edge.s;
-    float const* __restrict const s0 = edge.s0;
-    for (int c = 0; c < hidden; ++c) {
-        float const u = t[c] + (s[c] - s0[c]);
-        out[c] = u > 0 ? u : 0.0F;
-    }
+    return u > Vector{} ? u : Vector{};
+}
+
+/// Before the rectifier.
+Vector vector_at(EdgeRows const& edge, int c)
+{
+    return load(edge.t + c) + (load(edge.s + c) - load(edge.s0 + c));
+}
+float scalar_at(EdgeRows const& edge, int c)
+{
+    return edge.t[c] + (edge.s[c] - edge.s0[c]);
+}
+
+/// out = relu(t + (s - s0))
+void hidden_of(EdgeRows const& edge, int hidden, float* out)
+{
+    int c = 0;
+    for (; c + kLanes <= hidden; c += kLanes)
+        store(out + c, relu(vector_at(edge, c)));
+    for (; c < hidden; ++c)
+        out[c] = scalar_at(edge, c) > 0 ? scalar_at(edge, c) : 0.0F;
 }
 
 /// out += relu(t + (s - s0))
-void add_hidden(EdgeRows const& edge, int hidden, float* __restrict out)
+void add_hidden(EdgeRows const& edge, int hidden, float* out)
 {
-    float const* __restrict const t = edge.t;
-    float const* __restrict const s = edge.s;
-    float const* __restrict const s0 = edge.s0;
-    for (int c = 0; c < hidden; ++c) {
-        float const u = t[c] + (s[c] - s0[c]);
-        out[c] += u > 0 ? u : 0.0F;
-    }
+    int c = 0;
+    for (; c + kLanes <= hidden; c += kLanes)
+        store(out + c, load(out + c) + relu(vector_at(edge, c)));
+    for (; c < hidden; ++c)
+        out[c] += scalar_at(edge, c) > 0 ? scalar_at(edge, c) : 0.0F;
 }
 
 /// Sum or mean of the hidden values of the edges into node i.
@@ -176,36 +187,38 @@ void forward(EdgeConvForward const& task, std::int32_t begin, std::int32_t end)
         forward_nodes(task, begin, end);
 }
 
-void axpy(float factor, float const* __restrict x, int count, float* __restrict y)
+/// `count` is a multiple of 16.
+void axpy(float factor, float const* x, int count, float* y)
 {
-    for (int c = 0; c < count; ++c)
-        y[c] += factor * x[c];
+    for (int c = 0; c < count; c += kLanes)
+        store(y + c, load(y + c) + factor * load(x + c));
 }
 
-/// Hands the gradient of an edge's hidden values on to t_i, s_j and s_i. Source and target may be
-/// the same node, so s_j and s_i are added to one after the other.
+/// Hands the gradient of an edge's hidden values on to t_i, s_j and s_i.
 void through_relu(EdgeConvBackward const& task,
                   std::int32_t i,
                   std::int32_t e,
-                  float const* __restrict dhidden)
+                  float const* dhidden)
 {
     EdgeConvGraph const& g = task.graph;
+    int const hidden = g.hidden;
     EdgeRows const edge = rows_of(g, i, e);
-    float const* __restrict const t = edge.t;
-    float const* __restrict const s = edge.s;
-    float const* __restrict const s0 = edge.s0;
-    float* __restrict const dt = task.dtarget + static_cast<std::ptrdiff_t>(i) * g.hidden;
-    if (edge.s == edge.s0) {  // a loop: s_j - s_i is 0 whatever s is
-        for (int c = 0; c < g.hidden; ++c)
-            dt[c] += t[c] > 0 ? dhidden[c] : 0.0F;
-        return;
+    float* const dt = task.dtarget + static_cast<std::ptrdiff_t>(i) * hidden;
+    float* const ds = task.dneighbour + static_cast<std::ptrdiff_t>(g.source[e]) * hidden;
+    float* const ds0 = task.dneighbour + static_cast<std::ptrdiff_t>(i) * hidden;
+    bool const loop = ds == ds0;  // s_j - s_i is 0 whatever s is
+    int c = 0;
+    for (; c + kLanes <= hidden; c += kLanes) {
+        Vector const d = vector_at(edge, c) > Vector{} ? load(dhidden + c) : Vector{};
+        store(dt + c, load(dt + c) + d);
+        if (loop) continue;
+        store(ds + c, load(ds + c) + d);
+        store(ds0 + c, load(ds0 + c) - d);
     }
-    float* __restrict const ds =
-        task.dneighbour + static_cast<std::ptrdiff_t>(g.source[e]) * g.hidden;
-    float* __restrict const ds0 = task.dneighbour + static_cast<std::ptrdiff_t>(i) * g.hidden;
-    for (int c = 0; c < g.hidden; ++c) {
-        float const d = t[c] + (s[c] - s0[c]) > 0 ? dhidden[c] : 0.0F;
+    for (; c < hidden; ++c) {
+        float const d = scalar_at(edge, c) > 0 ? dhidden[c] : 0.0F;
         dt[c] += d;
+        if (loop) continue;
         ds[c] += d;
         ds0[c] -= d;
     }
