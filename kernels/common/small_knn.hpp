@@ -12,7 +12,7 @@ inline constexpr int kMaxNeighbours = 64;
 struct SmallKnn {
     float const* position;  ///< (n, dims), point by point
     int n;
-    int dims;
+    int dims;                           ///< 1 .. 128
     int k;                              ///< 0 .. kMaxNeighbours
     std::int32_t first;                 ///< added to every index
     std::int32_t* neighbours;           ///< (n, k): nearest first, then -1

@@ -14,7 +14,7 @@ typedef float Vector __attribute__((vector_size(4 * kLanes)));
 typedef std::int32_t IntVector __attribute__((vector_size(4 * kLanes)));
 
 constexpr float kInfinity = __builtin_inff();
-constexpr int kMaxDims = 16;
+constexpr int kMaxDims = 128;
 
 /// The sorted lists of kLanes targets.
 template <int kSlots>

@@ -11,7 +11,7 @@
 
 namespace calofuse {
 inline constexpr int kMaxKnnNeighbours = 64;
-inline constexpr int kMaxKnnDims = 16;
+inline constexpr int kMaxKnnDims = 128;
 
 enum class KnnSelf : std::uint8_t {
     exclude,  ///< a point is not its own neighbour
@@ -19,7 +19,7 @@ enum class KnnSelf : std::uint8_t {
 };
 
 struct KnnArgs {
-    TensorRef x;        ///< (N, D) f32, D 1 .. 16; rows from row_ptr[B] on are not read
+    TensorRef x;        ///< (N, D) f32, D 1 .. 128; rows from row_ptr[B] on are not read
     TensorRef row_ptr;  ///< (B + 1) i32, ascending from 0, row_ptr[B] <= N
     KnnSelf self = KnnSelf::exclude;
     TensorRef neighbours;             ///< (N, k) i32 rows of x, nearest first, then -1; k 1 .. 64

@@ -15,7 +15,7 @@ typedef float Vector __attribute__((vector_size(4 * kLanes)));
 typedef std::int32_t IntVector __attribute__((vector_size(4 * kLanes)));
 
 constexpr int kMaxNeighbours = 64;
-constexpr int kMaxDims = 16;
+constexpr int kMaxDims = 128;
 constexpr int kMaxDepth = 64;
 
 bool any(IntVector mask)

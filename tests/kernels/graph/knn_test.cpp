@@ -118,18 +118,19 @@ Cloud lattice(std::int64_t dims, std::int32_t points, std::uint32_t side, std::u
 TEST(Knn, agrees_with_the_definition)
 {
     std::vector<std::int32_t> const ragged{0, 0, 1, 3, 3, 28, 45, 61, 77, 110, 359, 359};
-    for (std::int64_t const dims : {1, 2, 3, 4, 7, 16})
-        for (std::int64_t const k : {1, 2, 8, 13, 64})
+    for (std::int64_t const dims : {1, 2, 3, 5, 16})
+        for (std::int64_t const k : {1, 8, 64})
             expect_definition(random_cloud(dims, ragged, 3), k);
+    expect_definition(random_cloud(128, {0, 20, 90}, 3), 8);
     expect_definition(random_cloud(2, {0}, 1), 4);
-    expect_definition(random_cloud(3, {0, 900, 901, 1501}, 1), 16);
+    expect_definition(random_cloud(3, {0, 700, 701, 1301}, 1), 16);
 }
 
 TEST(Knn, ties_go_to_the_smaller_index)
 {
-    for (std::int64_t const k : {1, 4, 8, 40}) {
+    for (std::int64_t const k : {1, 8, 40}) {
         expect_definition(lattice(2, 600, 17, 5), k);
-        expect_definition(lattice(3, 500, 4, 6), k);
+        expect_definition(lattice(3, 300, 4, 6), k);
     }
     Cloud same = random_cloud(3, {0, 500}, 1);
     std::fill(same.x.begin(), same.x.end(), 2.5F);
@@ -208,7 +209,7 @@ TEST(Knn, wrong_shapes_throw)
 {
     Context ctx = Context::cpu(1);
     OnDevice<float> x(ctx, std::vector<float>(12), {6, 2}),
-        wide(ctx, std::vector<float>(102), {6, 17});
+        wide(ctx, std::vector<float>(774), {6, 129});
     OnDevice<std::int32_t> row_ptr(ctx, {0, 6}, {2}), none(ctx, {}, {0});
     OnDevice<std::int32_t> lists(ctx, std::vector<std::int32_t>(18), {6, 3});
     OnDevice<std::int32_t> empty(ctx, {}, {6, 0});
