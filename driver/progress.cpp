@@ -1,12 +1,12 @@
 #include "driver/progress.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "driver/clock.hpp"
 #include "runtime/log.hpp"
 
 namespace calofuse {
@@ -15,12 +15,6 @@ constexpr double kPlainInterval = 5;
 constexpr double kTerminalInterval = 0.1;
 
 Progress* g_on_terminal = nullptr;  // whose line log lines have to clear
-
-double steady_seconds()
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 int terminal_columns()
 {
@@ -48,7 +42,7 @@ Progress::Settings settings_of_stderr()
         settings.style = Progress::Style::plain;
         settings.interval_s = kPlainInterval;
     }
-    settings.now = steady_seconds;
+    settings.now = now_s;
     settings.put = [](std::string const& text) {
         std::fwrite(text.data(), 1, text.size(), stderr);
         std::fflush(stderr);

@@ -2,26 +2,18 @@
 
 #include <cmath>
 
+#include "io/event_quality.hpp"
+
 namespace calofuse {
-std::vector<float> quantile_pedestals(EventSet const& events, std::span<std::int32_t const> rows)
+namespace {
+std::vector<float> pedestals_in(EventSet const& events, std::span<std::int32_t const> rows)
 {
-    constexpr std::size_t kBins = 65536;
-    std::vector<float> out(kNumChannels);
-    std::vector<std::uint32_t> histogram(kBins);
-    auto const needed =
-        static_cast<std::uint64_t>(std::ceil(kPedestalQuantile * static_cast<double>(rows.size())));
-    for (std::size_t channel = 0; channel < kNumChannels; ++channel) {
-        histogram.assign(kBins, 0);
-        for (auto const row : rows)
-            ++histogram[events.adc[static_cast<std::size_t>(row) * kNumChannels + channel]];
-        std::uint64_t below = 0;
-        std::size_t value = 0;
-        while (value + 1 < kBins && (below += histogram[value]) < needed)
-            ++value;
-        out[channel] = static_cast<float>(value);
-    }
-    return out;
+    PedestalEstimator estimator;
+    for (auto const row : rows)
+        estimator.add(events.event(row));
+    return estimator.estimate();
 }
+}  // namespace
 
 double total_charge(std::span<std::uint16_t const> adc, InputScaling const& scaling)
 {
@@ -45,7 +37,7 @@ InputScaling fit_scaling(EventSet const& events,
     out.channels = events.map.channels();
     out.pedestals = !pedestals.empty()          ? std::move(pedestals)
                     : !events.pedestals.empty() ? events.pedestals
-                                                : quantile_pedestals(events, rows);
+                                                : pedestals_in(events, rows);
     double mean = 0, sum_of_squares = 0, n = 0;
     for (auto const row : rows) {  // Welford
         double const x = total_charge(events.event(row), out);

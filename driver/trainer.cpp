@@ -1,22 +1,16 @@
 #include "driver/trainer.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/clock.hpp"
 #include "models/registry.hpp"
 
 namespace calofuse {
 namespace {
 constexpr std::int64_t kScoringBatch = 1024;
-
-double now()
-{
-    using namespace std::chrono;
-    return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 /// `count` rows spread evenly over all, so that every file takes part, and mixed, so that every batch
 /// has the composition of the whole: statistics of a batch of one class would be worth nothing.
@@ -114,7 +108,7 @@ Trainer::Trainer(Context& ctx,
     , input_(ctx, scaling, events.adc)
     , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
     , early_stopping_(early_stopping_config(settings))
-    , started_(now())
+    , started_(now_s())
 {
     auto const n = static_cast<std::int64_t>(split.train.size());
     if (n == 0)
@@ -161,13 +155,13 @@ TrainingEnd Trainer::run()
 /// False if it was asked to stop; the epoch can be continued.
 bool Trainer::train_epoch()
 {
-    double const begin = now();
+    double const begin = now_s();
     auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
-    auto const order = shuffled(split_.train, seed, epoch_);
+    order_ = shuffled(split_.train, seed, epoch_);
     auto const batch = static_cast<std::size_t>(step_->batch_size());
     auto const steps =
-        static_cast<std::int64_t>(order.size() / batch);  // the rest sits this epoch out
-    double waited = now() - begin;
+        static_cast<std::int64_t>(order_.size() / batch);  // the rest sits this epoch out
+    double waited = now_s() - begin;
     std::int64_t const first = step_in_epoch_;
     bool finished = true;
     while (step_in_epoch_ < steps) {
@@ -175,11 +169,11 @@ bool Trainer::train_epoch()
             finished = false;
             break;
         }
-        double const t0 = now();
+        double const t0 = now_s();
         auto const rows =
-            std::span(order).subspan(static_cast<std::size_t>(step_in_epoch_) * batch, batch);
+            std::span(order_).subspan(static_cast<std::size_t>(step_in_epoch_) * batch, batch);
         auto const targets = targets_of(rows);
-        waited += now() - t0;
+        waited += now_s() - t0;
         step_->run(rows, targets);
         double const loss = step_->loss();
         if (!std::isfinite(loss))
@@ -195,11 +189,11 @@ bool Trainer::train_epoch()
             static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
         if (hooks_.status)
             hooks_.status({epoch_ + 1, settings_.get_int("train.epochs"), step_in_epoch_, steps,
-                           done / (now() - begin), waited / (now() - begin),
+                           done / (now_s() - begin), waited / (now_s() - begin),
                            epoch_loss_ / static_cast<double>(step_in_epoch_)});
     }
     wait_seconds_ += waited;
-    train_seconds_ += now() - begin;
+    train_seconds_ += now_s() - begin;
     trained_events_ += static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
     return finished;
 }
@@ -209,13 +203,13 @@ bool Trainer::train_epoch()
 double Trainer::refresh_statistics()
 {
     if (!calibrator_) return 0;  // a model without batch norm
-    double const begin = now();
+    double const begin = now_s();
     bool const recompute = settings_.get_string("train.bn_statistics") == "recomputed";
     if (recompute) model_->parameters().begin_calibration();
     auto const with_batch = calibrator_->run(calibration_rows_);
     if (recompute) model_->parameters().finish_calibration();
     auto const with_stored = scorer_->run(calibration_rows_);
-    calibrate_seconds_ += now() - begin;
+    calibrate_seconds_ += now_s() - begin;
     return evaluate_logits(events_, calibration_rows_, with_batch).accuracy
            - evaluate_logits(events_, calibration_rows_, with_stored).accuracy;
 }
@@ -228,17 +222,15 @@ EpochFigures Trainer::finish_epoch()
     f.events_per_s = events_per_s();
     f.data_wait_fraction = data_wait_fraction();
     f.loss = epoch_loss_ / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch_));
-    auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
-    auto order = shuffled(split_.train, seed, epoch_);
-    order.resize(epoch_logits_.size());
-    Evaluation const pass = evaluate_logits(events_, order, epoch_logits_);
+    auto const trained = std::span(order_).first(epoch_logits_.size());
+    Evaluation const pass = evaluate_logits(events_, trained, epoch_logits_);
     f.accuracy = pass.accuracy;
     f.auc = pass.auc;
     f.bn_gap = refresh_statistics();
-    double const begin = now();
+    double const begin = now_s();
     f.valid = evaluate_logits(events_, split_.valid, scorer_->run(split_.valid));
-    validate_seconds_ += now() - begin;
-    f.seconds = now() - started_;
+    validate_seconds_ += now_s() - begin;
+    f.seconds = now_s() - started_;
     return f;
 }
 
@@ -277,7 +269,7 @@ bool Trainer::learn_from(EpochFigures& f)
 
 void Trainer::save(std::string const& name)
 {
-    double const begin = now();
+    double const begin = now_s();
     Checkpoint checkpoint(model_name_, settings_, input_.scaling());
     checkpoint.store(model_->parameters());
     nlohmann::json progress = {{"epoch", epoch_}, {"data_sha256", events_.sha256}};
@@ -291,7 +283,7 @@ void Trainer::save(std::string const& name)
     }
     checkpoint.set_progress(progress);
     checkpoint.write(run_.checkpoint(name));
-    save_seconds_ += now() - begin;
+    save_seconds_ += now_s() - begin;
 }
 
 void Trainer::start()

@@ -17,7 +17,9 @@ inline constexpr std::uint16_t kMaxAdc = 8191;  ///< 13 bits
 
 /// Pedestal of each channel where no pedestal run is at hand: the most frequent value (smoothed over
 /// 9 ADC) within 64 ADC of the smallest one. Good to about 1 ADC where most events leave a cell
-/// without signal; for cells that nearly every event hits it is an upper bound.
+/// without signal; for cells that nearly every event hits it is an upper bound. On a simulated test
+/// beam (19 files) it is 0 to 5 ADC above the truth, on one file of 350 GeV hadrons -2 to 51; the
+/// 20 % quantile is -3 to 66 and -1 to 343 off.
 class PedestalEstimator {
   public:
     void add(std::span<std::uint16_t const> adc);  ///< (n, 256)

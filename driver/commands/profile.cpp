@@ -1,12 +1,12 @@
 /// \file driver/commands/profile.cpp
 /// Times whole training or scoring steps, and the operators inside them.
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "driver/clock.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
 #include "driver/device.hpp"
@@ -19,12 +19,6 @@
 
 namespace calofuse::commands {
 namespace {
-double wall()
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
-
 /// Processor time of all threads of this process.
 double cpu_time()
 {
@@ -74,13 +68,13 @@ Timing measure(ProfileArgs const& args, Step&& step, SetTimer&& set_timer)
     Timing timing;
     for (std::int64_t i = 0; i < args.warmup; ++i)
         step(i);
-    double const cpu = cpu_time(), begin = wall();
+    double const cpu = cpu_time(), begin = now_s();
     for (std::int64_t i = 0; i < args.steps; ++i) {
-        double const t = wall();
+        double const t = now_s();
         step(i);
-        timing.step_ms.push_back(1e3 * (wall() - t));
+        timing.step_ms.push_back(1e3 * (now_s() - t));
     }
-    timing.wall_s = wall() - begin;
+    timing.wall_s = now_s() - begin;
     timing.cpu_s = cpu_time() - cpu;
     set_timer([&](std::string const& name, double seconds) { add_stage(timing, name, seconds); });
     std::int64_t const staged = std::min<std::int64_t>(args.steps, 5);

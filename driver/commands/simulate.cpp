@@ -1,10 +1,10 @@
 /// \file driver/commands/simulate.cpp
 /// Test-beam events in the raw format, with their hidden truth beside them.
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/clock.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
 #include "driver/progress.hpp"
@@ -31,23 +31,18 @@ SimulateOptions options_of(SimulateArgs const& args, Options const& settings)
     return options;
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 SimulateSummary run(Context const& ctx, SimulateOptions const& options)
 {
     StopSignals const signals;
     Progress progress("simulate");
-    auto const start = std::chrono::steady_clock::now();
+    double const start = now_s();
     return simulate_dataset(ctx, options, [&](std::int64_t done, std::int64_t total) {
         throw_if_stopped(fmt::format("{} of {} files are complete and stay in {}",
                                      (done - 1) / options.events_per_file, options.files.size(),
                                      quoted(options.out)),
                          "the same command with --overwrite makes all of them anew");
         if (!progress.due()) return;
-        double const rate = static_cast<double>(done) / std::max(seconds_since(start), 1e-9);
+        double const rate = static_cast<double>(done) / std::max(now_s() - start, 1e-9);
         progress.update(static_cast<double>(done) / static_cast<double>(total),
                         fmt::format("{} of {} events, {:.0f}/s", done, total, rate));
     });
@@ -86,9 +81,9 @@ int simulate(Session const& session, SimulateArgs const& args)
     Options const settings = resolve_settings(session, simulator_schema());
     SimulateOptions const options = options_of(args, settings);
     Context const ctx = Context::cpu(static_cast<int>(settings.get_int("general.threads")));
-    auto const start = std::chrono::steady_clock::now();
+    double const start = now_s();
     SimulateSummary const summary = run(ctx, options);
-    double const wall_s = seconds_since(start);
+    double const wall_s = now_s() - start;
     if (session.global.json)
         print_json(json_of(options, summary, wall_s));
     else

@@ -1,11 +1,11 @@
 /// \file driver/commands/train.cpp
 /// Trains a model on a store and leaves a run directory (driver/run_directory.hpp).
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/clock.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
 #include "driver/device.hpp"
@@ -28,11 +28,6 @@ namespace {
 /// Accuracies on the same events that are further apart than this mean that the batch-norm
 /// statistics of evaluation are not those of training.
 constexpr double kNormGapWarning = 0.05;
-
-double seconds_since(std::chrono::steady_clock::time_point begin)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 std::string utc_now()
 {
@@ -219,12 +214,12 @@ Trainer::Hooks hooks_of(Progress& progress, std::int64_t epochs)
 Trained run_training(
     Session const& session, Context& ctx, Job const& job, Data const& data, bool resume)
 {
-    auto const begin = std::chrono::steady_clock::now();
+    double const begin = now_s();
     Options const& s = job.settings;
     EventSet const& events = data.events;
     Split const split = split_of(s, events);
     InputScaling const scaling = scaling_of(s, events, split);
-    double const prepare_s = seconds_since(begin);
+    double const prepare_s = now_s() - begin;
     job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
     job.run.write_json("env.json", environment(session, ctx, s));
     job.run.write_json("data.json", data_record(data.path, events, split));
@@ -244,7 +239,7 @@ Trained run_training(
                          fmt::format("calofuse train --resume --run-dir {} --data {} goes on",
                                      job.run.path(), data.path));
 
-    auto const judged = std::chrono::steady_clock::now();
+    double const judged = now_s();
     BestModel best(ctx, job.run, events);
     Evaluation const valid = best.judge(split.valid);
     auto const test_logits = best.logits(split.test);
@@ -255,7 +250,7 @@ Trained run_training(
                                                           {"fit the scaling", prepare_s}};
     for (auto const& stage : trainer.timing())
         stages.push_back(stage);
-    stages.emplace_back("final evaluation", seconds_since(judged));
+    stages.emplace_back("final evaluation", now_s() - judged);
     Json const summary = {{"run_dir", job.run.path()},
                           {"model", job.model},
                           {"device", name_of(ctx.backend())},
@@ -263,7 +258,7 @@ Trained run_training(
                           {"epochs", trainer.epochs_done()},
                           {"best_epoch", trainer.best_epoch()},
                           {"events_per_s", trainer.events_per_s()},
-                          {"wall_s", data.read_s + seconds_since(begin)},
+                          {"wall_s", data.read_s + now_s() - begin},
                           {"data_wait_fraction", trainer.data_wait_fraction()},
                           {"valid", headline(valid)},
                           {"test", headline(test)},
@@ -304,12 +299,12 @@ void print_summary(Json const& summary, Evaluation const& test)
 
 int train(Session const& session, TrainArgs const& args)
 {
-    auto const begin = std::chrono::steady_clock::now();
+    double const begin = now_s();
     StopSignals const signals;
     Job const job = open_job(session, args);
     Context ctx = make_context(job.settings);
     Data data{args.data, read_store(args.data)};
-    data.read_s = seconds_since(begin);
+    data.read_s = now_s() - begin;
     Trained const trained = run_training(session, ctx, job, data, args.resume);
     if (job.settings.get_bool("train.retrain_on_all")) {
         Job const all = job_on_everything(job, trained.best_epoch);

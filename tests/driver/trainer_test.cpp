@@ -106,7 +106,8 @@ TEST(Trainer, recomputed_statistics_evaluate_what_was_trained_and_running_ones_l
     EXPECT_LT(std::abs(recomputed.back().bn_gap), 0.02);
     EXPECT_GT(running.back().bn_gap, 0.1);
     EXPECT_LT(recomputed.back().valid.loss, running.back().valid.loss);
-    EXPECT_GT(recomputed.back().valid.auc, 0.8);
+    // About 0.8, with a standard error of 0.05 from 80 events; without learning 0.5.
+    EXPECT_GT(recomputed.back().valid.auc, 0.65);
 }
 
 TEST(Trainer, stops_early_and_keeps_the_best)
