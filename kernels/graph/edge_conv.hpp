@@ -4,8 +4,8 @@
 ///   h(p, q) = W2^T relu(W_a^T p + W_b^T q + b1) + b2
 /// The first layer is applied to nodes, outside (two calls of kernels/dense/linear):
 ///   t = x W_a + b1, s = x W_b, so an edge only costs relu(t_i + (s_j - s_i)) and the second layer;
-/// sum and mean commute with the second layer, which then acts on nodes too. Values of edges live in
-/// a block of a few dozen rows for each thread and are computed again in backward.
+/// sum and mean commute with the second layer, which then acts on nodes too. Values of edges live
+/// in a block of a few dozen rows for each thread and are computed again in backward.
 /// The neighbours of dynamic EdgeConv are those of `knn` on x with KnnSelf::first, made into CSR;
 /// they are constants of the gradient.
 #pragma once

@@ -3,8 +3,9 @@
 ///   y_i = b + sum over edges e = (j -> i) of s_i w_e s_j u_j,   u = x W (kernels/dense/linear)
 ///   s_i = 1 / sqrt(degree_i), degree_i = sum of w_e over the edges into i; 0 where degree <= 0
 /// Every node has one loop: the last that the edges hold, else one of weight 1; other loops are
-/// ignored. Without edge weights w_e = 1. Nodes of graph b are rows row_ptr[b] .. row_ptr[b + 1] - 1,
-/// edges of node i edge_ptr[i] .. edge_ptr[i + 1] - 1; N and E are capacities.
+/// ignored. Without edge weights w_e = 1.
+/// Nodes of graph b are rows row_ptr[b] .. row_ptr[b + 1] - 1, edges into node i are
+/// edge_ptr[i] .. edge_ptr[i + 1] - 1; N and E are capacities.
 #pragma once
 
 #include "runtime/context.hpp"

@@ -136,22 +136,32 @@ void golden_gcn_conv(GoldenRun const& run)
 }
 
 namespace {
+EdgeAggregate aggregate_of(GoldenRun const& run)
+{
+    std::string const name = run.attr("aggr");
+    return name == "max"   ? EdgeAggregate::max
+           : name == "add" ? EdgeAggregate::sum
+                           : EdgeAggregate::mean;
+}
+
+/// W_a (0) or W_b (1) of the first layer.
+TensorRef half(OnDevice<float> const& w, std::int64_t which)
+{
+    TensorRef out = w.ref();
+    out.shape[0] /= 2;
+    out.data = static_cast<float*>(out.data) + which * out.size();
+    return out;
+}
+
 /// linear, EdgeConv, linear as a layer; `edge_ptr`, `source`: which neighbours.
 void run_edge_conv(GoldenRun const& run, TensorRef edge_ptr, TensorRef source)
 {
     auto const shape = run.golden.shape("in.x");
-    std::int64_t const nodes = shape[0], features = shape[1];
-    std::string const name = run.attr("aggr");
-    EdgeAggregate const aggregate = name == "max"   ? EdgeAggregate::max
-                                    : name == "add" ? EdgeAggregate::sum
-                                                    : EdgeAggregate::mean;
+    std::int64_t const nodes = shape[0];
+    EdgeAggregate const aggregate = aggregate_of(run);
     auto const weight0 = weight_of(run, "param.nn.0.weight");
     auto const weight2 = weight_of(run, "param.nn.2.weight");
     std::int64_t const hidden = weight0.shape()[1];
-    auto const half = [&](OnDevice<float> const& w, std::int64_t which) {
-        return tensor_ref(static_cast<float*>(w.ref().data) + which * features * hidden,
-                          {features, hidden});
-    };
     auto const x = run.tensor("in.x"), bias0 = run.tensor("param.nn.0.bias"),
                bias2 = run.tensor("param.nn.2.bias");
     auto const w0 = weight0.load(), w2 = weight2.load();

@@ -8,8 +8,8 @@
 /// Prediction, large: a leaf of 16 queries looks at 200 .. 400 candidates: 3,125 x 400 x 10
 /// operations and about 150 insertions of 30 operations each (k = 8): 25 M cycles, 10 ms, and 5 ms
 /// for the tree. All pairs: 50,000^2 / 16 x 8 operations = 1.2 G cycles, 0.5 s.
-/// Measured (2.8 GHz Xeon with AVX-512, shared): small 1.0 .. 1.2 M events/s; large 40 .. 48 ms with
-/// k = 8, 128 ms with k = 40, more candidates and list moves than predicted; all pairs 1.1 .. 2.1 s.
+/// Measured (2.8 GHz Xeon with AVX-512, shared): small 1.0 .. 1.2 M events/s; large 40 .. 48 ms
+/// with k = 8 and 128 ms with k = 40, three times the prediction; all pairs 1.1 .. 2.1 s.
 /// The tree begins to win between 512 and 1,024 points.
 #include <cstdlib>
 #include <fstream>

@@ -6,8 +6,9 @@
 /// 40 GFLOP/s 41 us (24 k events/s); its backward only 2 x 25 x 64 x 64 x 2 = 0.4 MFLOP, as scaled
 /// rows from the L1 cache at about 15 GFLOP/s: 27 us. Sum and mean: 25 x 64 x 64 x 2 = 0.2 MFLOP
 /// forward and 0.4 backward, plus 200 edges x 64 in vectors: 10 and 20 us.
-/// Measured (2.8 GHz Xeon with AVX-512, shared): gcn 128 in 5.6 us forward and 7.6 backward; edge_conv
-/// max 20 .. 26 us forward (80 GFLOP/s) and 30 .. 38 backward, sum and mean 6 .. 8 and 14 .. 17.
+/// Measured (2.8 GHz Xeon with AVX-512, shared): gcn 128 in 5.6 us forward and 7.6 backward;
+/// edge_conv max 20 .. 26 us forward (63 .. 80 GFLOP/s) and 30 .. 38 backward, sum and mean
+/// 6 .. 8 and 14 .. 17 us.
 
 #include "bench/support/bench.hpp"
 #include "kernels/graph/csr.hpp"
