@@ -11,11 +11,12 @@ float* scores_of(AttentionGraph const& g, GatTensors const& in, std::int32_t i)
 }
 
 /// s = att_source . h and t = att_target . h of every node.
-template <int V, int B, bool kPart>
+template <int V, int B, Span kSpan>
 void score_panel(AttentionGraph const& g, GatTensors const& in, int head, int channel)
 {
     Lanes const lanes = last_lanes(g);
     std::int64_t const offset = head * g.channels + channel;
+    std::int64_t const next = head_step<V, kSpan>(g);
     for (std::int32_t i = g.begin; i < g.end; ++i) {
         float const* const row = in.h + std::int64_t{i} * g.heads * g.channels + offset;
         Vector s[B], t[B];
@@ -23,10 +24,10 @@ void score_panel(AttentionGraph const& g, GatTensors const& in, int head, int ch
         for (int b = 0; b < B; ++b)
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) {
-                int const c = b * g.channels + v * kLanes;
-                Vector const x = load_row<kPart>(row + c, lanes);
-                Vector const source = load_row<kPart>(in.att_source + offset + c, lanes);
-                Vector const target = load_row<kPart>(in.att_target + offset + c, lanes);
+                std::int64_t const c = b * next + v * kLanes;
+                Vector const x = load_span<kSpan>(row + c, lanes);
+                Vector const source = load_span<kSpan>(in.att_source + offset + c, lanes);
+                Vector const target = load_span<kSpan>(in.att_target + offset + c, lanes);
                 s[b] = v == 0 ? x * source : s[b] + x * source;
                 t[b] = v == 0 ? x * target : t[b] + x * target;
             }
@@ -76,10 +77,11 @@ void each_logit(
       false);
 }
 
-void logits(AttentionGraph const& g,
-            GatTensors const& in,
-            Block const& block,
-            AttentionWork const& w)
+/// Exponentials in w.alpha, their sums in w.norm.
+void weigh(AttentionGraph const& g,
+           GatTensors const& in,
+           Block const& block,
+           AttentionWork const& w)
 {
     for (int q = 0; q < g.stride; q += 4)
         for (std::int32_t i = block.begin; i < block.end; ++i) {
@@ -90,8 +92,13 @@ void logits(AttentionGraph const& g,
                 top = p > top ? p : top;
                 store_quad(w.alpha + slot * g.stride + q, p);
             });
-            store_quad(w.top + (i - block.begin) * g.stride + q, top);
+            std::int64_t const target = (i - block.begin) * std::int64_t{g.stride} + q;
+            store_quad(w.top + target, top);
+            if (g.stride == 4)
+                store_quad(w.norm + target,
+                           exponentiate_target(w.alpha + 4 * slots.first, slots.count, top));
         }
+    if (g.stride > 4) exponentiate_and_sum(g, block, w);
 }
 
 /// Exponents minus the saved log-sum-exp, and the slope of the leaky ReLU.
@@ -122,41 +129,20 @@ void forward(AttentionGraph const& g,
     if (g.heads < g.stride)
         for (std::int32_t i = g.begin; i < g.end; ++i)
             fill_zero(scores_of(g, in, i), 2 * g.stride);
-    each_panel(g, [&]<int V, int B, bool kPart>(int head, int channel) {
-        score_panel<V, B, kPart>(g, in, head, channel);
+    each_panel(g, [&]<int V, int B, Span kSpan>(int head, int channel) {
+        score_panel<V, B, kSpan>(g, in, head, channel);
     });
     each_block(g, [&](Block const& block) {
-        logits(g, in, block, w);
-        softmax_block(g, block, w, scores_of(g, in, block.begin) + 2 * g.stride,
-                      3 * std::int64_t{g.stride});
-        store_alpha(g, block, w, out.alpha, out.alpha_loop);
-        if (g.dropout.threshold > 0) {
-            drop_out(g, block, w.factor);
-            for (std::int64_t e = 0; e < block.slots * g.stride; e += kLanes)
-                store(w.alpha + e, load(w.alpha + e) * load(w.factor + e));
-        }
-        each_panel(g, [&]<int V, int B, bool kPart>(int head, int channel) {
-            aggregate_panel<V, B, kPart>(g, block, w, in.h, out.bias, out.y, head, channel);
+        weigh(g, in, block, w);
+        store_lse(g, block, w, scores_of(g, in, block.begin) + 2 * g.stride,
+                  3 * std::int64_t{g.stride});
+        if (out.alpha != nullptr || out.alpha_loop != nullptr)
+            store_alpha(g, block, w, out.alpha, out.alpha_loop);
+        drop_weights(g, block, w);
+        each_panel(g, [&]<int V, int B, Span kSpan>(int head, int channel) {
+            aggregate_panel<V, B, kSpan>(g, block, w, in.h, out.bias, out.y, head, channel);
         });
     });
-}
-
-/// From dp to the gradients of s and t.
-void add_score_gradients(AttentionGraph const& g, Block const& block, AttentionWork const& w)
-{
-    for (int q = 0; q < g.stride; q += 4)
-        for (std::int32_t i = block.begin; i < block.end; ++i) {
-            Slots const s = slots_of(g, block, i);
-            float const* const dp = w.gradient + s.first * g.stride + q;
-            Quad sum = {};
-            for (int n = 0; n < s.count; ++n) {
-                Quad const d = load_quad(dp + n * g.stride);
-                float* const to = w.dsource + (s.from(n) - g.begin) * g.stride + q;
-                store_quad(to, load_quad(to) + d);
-                sum += d;
-            }
-            store_quad(w.dtarget + (i - g.begin) * g.stride + q, sum);
-        }
 }
 
 /// From dp to the gradients of the edge features and of their projection. A loop passes its share on
@@ -194,7 +180,7 @@ void add_edge_gradients(AttentionGraph const& g,
 }
 
 /// Through s and t: dh += ds att_source + dt att_target, and the sums of both att's.
-template <int V, bool kPart>
+template <int V, Span kSpan>
 void score_backward_panel(AttentionGraph const& g,
                           AttentionWork const& w,
                           GatTensors const& in,
@@ -207,10 +193,10 @@ void score_backward_panel(AttentionGraph const& g,
     Vector source[V], target[V], dsource[V], dtarget[V];
     for (int v = 0; v < V; ++v) {
         std::int64_t const c = offset + v * kLanes;
-        source[v] = load_row<kPart>(in.att_source + c, lanes);
-        target[v] = load_row<kPart>(in.att_target + c, lanes);
-        dsource[v] = load_row<kPart>(out.datt_source + c, lanes);
-        dtarget[v] = load_row<kPart>(out.datt_target + c, lanes);
+        source[v] = load_span<kSpan>(in.att_source + c, lanes);
+        target[v] = load_span<kSpan>(in.att_target + c, lanes);
+        dsource[v] = load_span<kSpan>(out.datt_source + c, lanes);
+        dtarget[v] = load_span<kSpan>(out.datt_target + c, lanes);
     }
     for (std::int32_t i = g.begin; i < g.end; ++i) {
         float const ds = w.dsource[(i - g.begin) * g.stride + head];
@@ -219,17 +205,17 @@ void score_backward_panel(AttentionGraph const& g,
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
             std::int64_t const c = at + v * kLanes;
-            Vector const x = load_row<kPart>(in.h + c, lanes);
+            Vector const x = load_span<kSpan>(in.h + c, lanes);
             dsource[v] += ds * x;
             dtarget[v] += dt * x;
-            store_row<kPart>(out.dh + c,
-                             load_row<kPart>(out.dh + c, lanes) + (ds * source[v] + dt * target[v]),
-                             lanes);
+            store_span<kSpan>(
+                out.dh + c, load_span<kSpan>(out.dh + c, lanes) + (ds * source[v] + dt * target[v]),
+                lanes);
         }
     }
     for (int v = 0; v < V; ++v) {
-        store_row<kPart>(out.datt_source + offset + v * kLanes, dsource[v], lanes);
-        store_row<kPart>(out.datt_target + offset + v * kLanes, dtarget[v], lanes);
+        store_span<kSpan>(out.datt_source + offset + v * kLanes, dsource[v], lanes);
+        store_span<kSpan>(out.datt_target + offset + v * kLanes, dtarget[v], lanes);
     }
 }
 
@@ -243,15 +229,17 @@ void backward(AttentionGraph const& g,
         if (g.heads < g.stride) fill_zero(w.gradient, block.slots * g.stride);
         logits_again(g, in, block, w);
         weights_again(g, block, w);
-        each_panel(g, [&]<int V, int B, bool kPart>(int head, int channel) {
-            aggregate_backward_panel<V, B, kPart>(g, block, w, in.h, out.dy, out.dh, head, channel);
+        each_panel(g, [&]<int V, int B, Span kSpan>(int head, int channel) {
+            aggregate_backward_panel<V, B, kSpan>(g, block, w, in.h, out.dy, out.dh, head, channel);
         });
-        softmax_backward(g, block, w);
-        add_score_gradients(g, block, w);
+        softmax_backward(g, block, w, [&](std::int32_t from, int q, Quad d) {
+            float* const to = w.dsource + (from - g.begin) * g.stride + q;
+            store_quad(to, load_quad(to) + d);
+        });
         if (g.features > 0) add_edge_gradients(g, block, w, in, out);
     });
-    each_panel<1>(g, [&]<int V, int, bool kPart>(int head, int channel) {
-        score_backward_panel<V, kPart>(g, w, in, out, head, channel);
+    each_panel<1>(g, [&]<int V, int, Span kSpan>(int head, int channel) {
+        score_backward_panel<V, kSpan>(g, w, in, out, head, channel);
     });
     if (out.dbias != nullptr) add_bias_gradient(g, out.dy, out.dbias);
 }
