@@ -76,4 +76,25 @@ std::vector<float> Reordered::stored(std::vector<float> const& values) const
         back[order_[d]] = d;
     return permuted(values, shape_, back);
 }
+
+OnDevice<std::int32_t> int_tensor(GoldenRun const& run, std::string const& key)
+{
+    return {run.ctx, run.golden.ints(key), run.golden.shape(key)};
+}
+
+Csr csr_of(GoldenRun const& run, std::int64_t nodes)
+{
+    auto const index = run.golden.ints("in.edge_index");
+    std::size_t const edges = index.size() / 2;
+    Csr out{{0}, {}, {}};
+    for (std::int64_t i = 0; i < nodes; ++i) {
+        for (std::size_t e = 0; e < edges; ++e) {
+            if (index[edges + e] != i) continue;
+            out.source.push_back(index[e]);
+            out.edge.push_back(e);
+        }
+        out.edge_ptr.push_back(static_cast<std::int32_t>(out.source.size()));
+    }
+    return out;
+}
 }  // namespace calofuse::test

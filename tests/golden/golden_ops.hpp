@@ -47,6 +47,15 @@ class Reordered {
     std::vector<std::int64_t> shape_;
 };
 
+OnDevice<std::int32_t> int_tensor(GoldenRun const& run, std::string const& key);
+
+/// The file's edges by target, in the file's order for each.
+struct Csr {
+    std::vector<std::int32_t> edge_ptr, source;
+    std::vector<std::size_t> edge;  ///< which edge of the file
+};
+Csr csr_of(GoldenRun const& run, std::int64_t nodes);
+
 void golden_activation(GoldenRun const& run);
 void golden_dense(GoldenRun const& run);
 void golden_batch_norm(GoldenRun const& run);
@@ -54,7 +63,11 @@ void golden_conv2d(GoldenRun const& run);
 void golden_pool2d(GoldenRun const& run);
 void golden_global_pool2d(GoldenRun const& run);
 void golden_graph_conv(GoldenRun const& run);  ///< gcs_conv_dense, gcn_conv_dense, simple_gcn
+void golden_dense_gat_conv(GoldenRun const& run);
 void golden_gat_conv(GoldenRun const& run);
+void golden_gatv2_conv(GoldenRun const& run);
+void golden_segment_softmax(GoldenRun const& run);
+void golden_layer_norm(GoldenRun const& run);
 void golden_readout(GoldenRun const& run);
 void golden_garnet(GoldenRun const& run);
 void golden_gravnet_conv(GoldenRun const& run);

@@ -77,7 +77,7 @@ void golden_graph_conv(GoldenRun const& run)
     run.golden.compare("grad.param.bias", dbias.fetch());
 }
 
-void golden_gat_conv(GoldenRun const& run)
+void golden_dense_gat_conv(GoldenRun const& run)
 {
     auto const shape = run.golden.shape("in.x");
     std::int64_t const rows = shape[0] * shape[1];

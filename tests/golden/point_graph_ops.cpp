@@ -7,37 +7,11 @@
 
 namespace calofuse::test {
 namespace {
-OnDevice<std::int32_t> int_tensor(GoldenRun const& run, std::string const& key)
-{
-    return {run.ctx, run.golden.ints(key), run.golden.shape(key)};
-}
 OnDevice<std::int32_t> int_zeros(GoldenRun const& run, std::vector<std::int64_t> shape)
 {
     auto const count = static_cast<std::size_t>(num_elements(shape));
     return {run.ctx, std::vector<std::int32_t>(count), std::move(shape)};
 }
-/// The file's edges by target, in the file's order for each.
-struct Csr {
-    std::vector<std::int32_t> edge_ptr, source;
-    std::vector<std::size_t> edge;  ///< which edge of the file
-};
-
-Csr csr_of(GoldenRun const& run, std::int64_t nodes)
-{
-    auto const index = run.golden.ints("in.edge_index");
-    std::size_t const edges = index.size() / 2;
-    Csr out{{0}, {}, {}};
-    for (std::int64_t i = 0; i < nodes; ++i) {
-        for (std::size_t e = 0; e < edges; ++e) {
-            if (index[edges + e] != i) continue;
-            out.source.push_back(index[e]);
-            out.edge.push_back(e);
-        }
-        out.edge_ptr.push_back(static_cast<std::int32_t>(out.source.size()));
-    }
-    return out;
-}
-
 /// torch weight (out, in) as our (in, out).
 Reordered weight_of(GoldenRun const& run, std::string const& key)
 {
