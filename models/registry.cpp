@@ -1,5 +1,6 @@
 #include "models/registry.hpp"
 
+#include "models/hit_network.hpp"
 #include "models/hybrid.hpp"
 
 namespace calofuse {
@@ -7,6 +8,12 @@ namespace {
 constexpr ModelEntry kModels[] = {
     {"hybrid", "nine small CNNs, a graph network over the modules, an MLP with the total energy",
      hybrid_schema, make_hybrid},
+    {"gat", "graph attention on the hits of an event (Velickovic et al.)", gat_schema, make_gat},
+    {"edge_conv", "EdgeConv on the hits of an event, as in DGCNN", edge_conv_schema,
+     make_edge_conv},
+    {"gcn", "graph convolutions of Kipf and Welling on the hits of an event", gcn_schema, make_gcn},
+    {"gravnet", "hits that gather from their neighbours in a learned space", gravnet_schema,
+     make_gravnet},
 };
 }  // namespace
 

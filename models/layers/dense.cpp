@@ -16,8 +16,8 @@ Var linear(Tape& tape,
 {
     std::int64_t const groups = weights.groups.count == 0 ? 1 : weights.groups.count;
     std::int64_t const rows = x.value.shape[0], columns = groups * weights.out;
-    Var const y = row_ptr.empty() ? tape.make({rows, columns})
-                                  : tape.make_ragged(row_ptr, rows, columns);
+    Var const y =
+        row_ptr.empty() ? tape.make({rows, columns}) : tape.make_ragged(row_ptr, rows, columns);
     Var const w = parameters.var(weights.kernel);
     Var const b = has_bias ? parameters.var(weights.bias) : Var{};
     LinearGroups const g = weights.groups;

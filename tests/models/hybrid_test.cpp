@@ -1,75 +1,16 @@
 /// \file tests/models/hybrid_test.cpp
 #include "models/hybrid.hpp"
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 
 #include "models/registry.hpp"
 #include "models/training_step.hpp"
 #include "tests/support/backend_test.hpp"
-
-namespace {
-std::atomic<std::int64_t> g_heap_allocations{0};
-}  // namespace
-
-// g++ 12 takes the replaced pair below for a mismatch.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-// Every heap allocation of this program is counted: a warm training step must make none.
-void* operator new(std::size_t size)
-{
-    ++g_heap_allocations;
-    if (void* const p = std::malloc(size == 0 ? 1 : size)) return p;
-    throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept
-{
-    std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept
-{
-    std::free(p);
-}
+#include "tests/support/heap_count.hpp"
+#include "tests/support/toy_events.hpp"
 
 namespace calofuse::test {
 namespace {
-/// Raw events: pedestal noise and a blob whose width depends on the label.
-struct ToyEvents {
-    std::vector<std::uint16_t> adc;
-    std::vector<float> target;
-    std::vector<std::int32_t> rows;
-
-    explicit ToyEvents(std::size_t n) : adc(n * kNumChannels), target(n), rows(n)
-    {
-        std::mt19937 rng(3);
-        std::normal_distribution<double> normal;
-        auto const map = ChannelMap::focalh_prototype2();
-        for (std::size_t e = 0; e < n; ++e) {
-            rows[e] = static_cast<std::int32_t>(e);
-            target[e] = static_cast<float>(e % 2);
-            double const width = e % 2 == 1 ? 1.0 : 3.0;
-            double const x0 = normal(rng), y0 = normal(rng);
-            for (Cell const& c : map.cells) {
-                double const r2 = std::pow(c.x_cm - x0, 2) + std::pow(c.y_cm - y0, 2);
-                double const value = 30 + 3 * normal(rng)
-                                     + 8000 / (width * width) * std::exp(-r2 / (2 * width * width));
-                adc[e * kNumChannels + static_cast<std::size_t>(c.channel)] =
-                    static_cast<std::uint16_t>(std::clamp(value, 0.0, 8191.0));
-            }
-        }
-    }
-};
-
-InputScaling toy_scaling()
-{
-    InputScaling s;
-    s.pedestals.assign(kNumChannels, 30.0F);
-    s.energy_mean = 50000;
-    s.energy_std = 20000;
-    return s;
-}
-
 HybridConfig small_config()
 {
     HybridConfig c;

@@ -1,0 +1,223 @@
+/// \file tests/models/hit_network_test.cpp
+#include "models/hit_network.hpp"
+
+#include <numeric>
+
+#include "models/registry.hpp"
+#include "models/training_step.hpp"
+#include "tests/support/backend_test.hpp"
+#include "tests/support/heap_count.hpp"
+#include "tests/support/toy_events.hpp"
+
+namespace calofuse::test {
+namespace {
+using layers::HitConvolution;
+
+constexpr HitConvolution kAllKinds[] = {HitConvolution::gat, HitConvolution::edge_conv,
+                                        HitConvolution::gcn, HitConvolution::gravnet};
+
+HitNetworkConfig small_config(HitConvolution kind)
+{
+    HitNetworkConfig c;
+    c.hits.neighbours = 4;
+    c.convolution.kind = kind;
+    c.convolution.heads = 2;
+    c.convolution.channels = 8;
+    c.convolution.neighbours = 4;
+    c.convolution.propagate = 6;
+    c.layers = 2;
+    c.head = 8;
+    return c;
+}
+
+std::string name(HitConvolution kind)
+{
+    return std::to_string(static_cast<int>(kind));
+}
+
+/// Logits of some events, a last weight after a few steps and the loss, whatever is asked of them.
+struct Trained {
+    std::vector<float> weights, logits;
+    double loss = 0;
+};
+Trained train_some(HitNetworkConfig const& config, int threads, int steps, std::size_t events = 70)
+{
+    Context ctx = Context::cpu(threads);
+    ToyEvents const data(events);
+    HitNetwork model(ctx, config);
+    EventInput const input(ctx, toy_scaling(), data.adc);
+    Optimizer optimizer(ctx, model.parameters(), {.learning_rate = 5e-3});
+    TrainingStep step(ctx, model, input, optimizer, static_cast<std::int64_t>(events));
+    for (int i = 0; i < steps; ++i)
+        step.run(data.rows, data.target);
+    auto const w = model.parameters().values().flat<float const>();
+    return {{w.data, w.data + w.size()}, {step.logits().begin(), step.logits().end()}, step.loss()};
+}
+}  // namespace
+
+TEST(HitNetwork, default_models_have_these_numbers_of_parameters)
+{
+    Context ctx = Context::cpu(1);
+    auto const count = [&](char const* model) {
+        ModelEntry const& entry = find_model(model);
+        Options const options(entry.schema());
+        return entry.make(ctx, options, 1)->parameters().num_trainable();
+    };
+    // Three blocks and the head (attention: 96 inputs, others 384), by hand from models/README.md.
+    EXPECT_EQ(count("gat"), 6784 + 17024 + 20832 + 12545);
+    EXPECT_EQ(count("edge_conv"), 26112 + 49664 + 49664 + 49409);
+    EXPECT_EQ(count("gcn"), 6528 + 16768 + 16768 + 49409);
+    EXPECT_EQ(count("gravnet"), 9738 + 9370 + 9370 + 49409);
+}
+
+TEST(HitNetwork, gradient_is_the_slope_of_the_loss)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        HitNetworkConfig config = small_config(kind);
+        config.dropout = 0;
+        config.convolution.edge_features = true;
+        Context ctx = Context::cpu();
+        ToyEvents const events(40);
+        HitNetwork model(ctx, config);
+        EventInput const input(ctx, toy_scaling(), events.adc);
+        Optimizer frozen(ctx, model.parameters(), {.name = "sgd", .learning_rate = 0});
+        TrainingStep step(ctx, model, input, frozen, 40);
+        step.run(events.rows, events.target);
+        auto const w = model.parameters().values().flat<float>();
+        auto const g = model.parameters().gradients().flat<float const>();
+        std::vector<float> const keep(w.data, w.data + w.size());
+        std::vector<float> const slope(g.data, g.data + g.size());
+        double const norm = std::inner_product(slope.begin(), slope.end(), slope.begin(), 0.0);
+        double const h = 1e-3 / std::sqrt(norm);
+        double difference = 0;
+        for (int sign : {1, -1}) {
+            for (std::size_t i = 0; i < keep.size(); ++i)
+                w.data[i] = keep[i] + static_cast<float>(sign * h * slope[i]);
+            step.run(events.rows, events.target);
+            difference += sign * step.loss();
+        }
+        EXPECT_NEAR(difference / (2 * h * norm), 1.0, 0.02) << name(kind);
+    }
+}
+
+TEST(HitNetwork, learns_a_toy)
+{
+    for (HitConvolution const kind : kAllKinds)
+        for (HitRule const rule : {HitRule::ccl, HitRule::cell}) {
+            HitNetworkConfig config = small_config(kind);
+            config.hits.rule = rule;
+            double const start = train_some(config, 0, 1).loss;
+            EXPECT_LT(train_some(config, 0, 60).loss, 0.6 * start) << name(kind);
+        }
+}
+
+TEST(HitNetwork, number_of_threads_changes_no_bit)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        HitNetworkConfig config = small_config(kind);
+        config.convolution.attention_dropout = 0.1F;
+        auto const one = train_some(config, 1, 3);
+        EXPECT_EQ(train_some(config, 2, 3).weights, one.weights) << name(kind);
+        EXPECT_EQ(train_some(config, 3, 3).weights, one.weights) << name(kind);
+    }
+}
+
+TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        Context ctx = Context::cpu();
+        ToyEvents events(70);
+        std::fill_n(events.adc.begin() + 5 * kNumChannels, kNumChannels, std::uint16_t{0});
+        HitNetwork model(ctx, small_config(kind));
+        EventInput const input(ctx, toy_scaling(), events.adc);
+        Scorer many(ctx, model, input, 70, Mode::evaluate);
+        Scorer few(ctx, model, input, 7, Mode::evaluate);
+        Scorer alone(ctx, model, input, 1, Mode::evaluate);
+        auto const scores = many.run(events.rows);
+        EXPECT_EQ(few.run(events.rows), scores) << name(kind);
+        EXPECT_EQ(alone.run(events.rows), scores) << name(kind);
+        std::vector<std::int32_t> reversed(events.rows.rbegin(), events.rows.rend());
+        auto backwards = many.run(reversed);
+        std::reverse(backwards.begin(), backwards.end());
+        EXPECT_EQ(backwards, scores) << name(kind);
+        for (float const s : scores)
+            EXPECT_TRUE(std::isfinite(s)) << name(kind);
+    }
+}
+
+TEST(HitNetwork, batch_of_empty_events_is_harmless)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        Context ctx = Context::cpu();
+        std::vector<std::uint16_t> const adc(10 * kNumChannels, 30);
+        std::vector<std::int32_t> rows(10);
+        std::iota(rows.begin(), rows.end(), 0);
+        std::vector<float> const target(10, 1.0F);
+        HitNetworkConfig config = small_config(kind);
+        config.dropout = 0;
+        HitNetwork model(ctx, config);
+        EventInput const input(ctx, toy_scaling(), adc);
+        Optimizer optimizer(ctx, model.parameters(), {});
+        TrainingStep step(ctx, model, input, optimizer, 10);
+        for (int i = 0; i < 3; ++i)
+            step.run(rows, target);
+        EXPECT_TRUE(std::isfinite(step.loss())) << name(kind);
+        for (float const z : step.logits())
+            EXPECT_EQ(z, step.logits()[0]);
+    }
+}
+
+TEST(HitNetwork, warm_step_allocates_nothing)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        Context ctx = Context::cpu(1);
+        ToyEvents const events(70);
+        HitNetwork model(ctx, small_config(kind));
+        EventInput const input(ctx, toy_scaling(), events.adc);
+        Optimizer optimizer(ctx, model.parameters(), {});
+        TrainingStep step(ctx, model, input, optimizer, 70);
+        step.run(events.rows, events.target);
+        step.run(events.rows, events.target);
+        auto const pool = ctx.num_allocations();
+        auto const heap = g_heap_allocations.load();
+        for (int i = 0; i < 3; ++i)
+            step.run(events.rows, events.target);
+        EXPECT_EQ(ctx.num_allocations(), pool) << name(kind);
+        EXPECT_EQ(g_heap_allocations.load(), heap) << name(kind);
+    }
+}
+
+TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
+{
+    for (HitConvolution const kind : {HitConvolution::gat}) {
+        Context ctx = Context::cpu();
+        ToyEvents const events(3);
+        HitNetwork model(ctx, small_config(kind));
+        EventInput const input(ctx, toy_scaling(), events.adc);
+        Buffer<std::int32_t> const rows(ctx, events.rows);
+        Buffer<std::int64_t> const position(ctx, 2);
+        layers::HitGraph graph;
+        std::vector<layers::AttentionOutput> attention;
+        Tape tape(ctx, Mode::evaluate, position.ref(), [&](Tape& t) {
+            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits, false);
+            model.forward_graph(t, graph, nullptr, &attention);
+        });
+        tape.run();
+        auto const row_ptr = graph.row_ptr.flat<std::int32_t const>();
+        auto const edge_ptr = graph.edge_ptr.flat<std::int32_t const>();
+        ASSERT_EQ(attention.size(), 2U);
+        ASSERT_GT(row_ptr[3], 10);
+        for (auto const& layer : attention) {
+            auto const alpha = layer.alpha.view<float const, 2>();
+            auto const loop = layer.alpha_loop.view<float const, 2>();
+            for (std::int32_t i = 0; i < row_ptr[3]; ++i)
+                for (std::int64_t h = 0; h < 2; ++h) {
+                    double sum = loop(i, h);
+                    for (std::int32_t e = edge_ptr[i]; e < edge_ptr[i + 1]; ++e)
+                        sum += static_cast<double>(alpha(e, h));
+                    EXPECT_NEAR(sum, 1.0, 1e-5);
+                }
+        }
+    }
+}
+}  // namespace calofuse::test
