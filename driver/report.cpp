@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "driver/event_pictures.hpp"
+#include "driver/module_figure.hpp"
 #include "driver/report_figures.hpp"
 #include "driver/report_numbers.hpp"
 #include "driver/report_page.hpp"
@@ -260,6 +261,18 @@ void add_detector(ReportPage& page,
          "a cell that stands out from its neighbours (dead or hot channel), stripes or "
          "swapped blocks (wrong channel map or board order)."},
         Width::full);
+    ModuleActivations const activations = module_activations(*events, pedestals);
+    page.figure(module_plot(activations),
+                {"Mean activation of each module (cells more than 50 ADC above their pedestal), "
+                 "drawn in the module's place, by beam energy.",
+                 "a class or an energy whose modules do not follow the others: a shifted beam, a "
+                 "file of another run."},
+                Width::full);
+    page.figure(asymmetry_plot(activations),
+                {"Activation of the three modules on the right against the three on the left. The "
+                 "detector stood at about 2 degrees to the beam, so showers lean to the right.",
+                 "energies that lean differently: then the network can learn the run instead of "
+                 "the particle."});
     add_mistakes(page, data, *events, pedestals);
 }
 

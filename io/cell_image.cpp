@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
 
 #include "io/ticks.hpp"
 #include "runtime/error.hpp"
@@ -83,6 +84,70 @@ void draw_cells(Svg& svg,
     }
 }
 
+namespace {
+/// Centimetres from the middle of the detector, y up, to pixels.
+struct Face {
+    Point top_left;
+    double side;
+    Point at(double x_cm, double y_cm) const
+    {
+        double const scale = side / kDetectorSideCm;
+        return {top_left.x + (x_cm + kDetectorSideCm / 2) * scale,
+                top_left.y + (kDetectorSideCm / 2 - y_cm) * scale};
+    }
+};
+
+/// Hit of the cell that contains a point; -1 outside of all hits.
+std::int32_t label_at(ChannelMap const& map, HitOverlay const& hits, double x_cm, double y_cm)
+{
+    for (std::size_t i = 0; i < kNumCells; ++i) {
+        Cell const& cell = map.cells[i];
+        double const half = kModuleSideCm / module_side(cell.module) / 2;
+        if (std::abs(cell.x_cm - x_cm) <= half && std::abs(cell.y_cm - y_cm) <= half)
+            return hits.label[i];
+    }
+    return -1;
+}
+
+void draw_outlines(Svg& svg, Face const& face, ChannelMap const& map, HitOverlay const& hits)
+{
+    constexpr double kBeyond = 0.05;  // cm
+    for (std::size_t i = 0; i < kNumCells; ++i) {
+        if (hits.label[i] < 0) continue;
+        Cell const& c = map.cells[i];
+        double const h = kModuleSideCm / module_side(c.module) / 2;
+        for (auto const& [dx, dy] : {std::pair{1, 0}, {-1, 0}, {0, 1}, {0, -1}}) {
+            double const x = c.x_cm + dx * h, y = c.y_cm + dy * h;
+            if (label_at(map, hits, x + dx * kBeyond, y + dy * kBeyond) != hits.label[i])
+                svg.line(face.at(x - dy * h, y - dx * h), face.at(x + dy * h, y + dx * h), "ho");
+        }
+    }
+}
+}  // namespace
+
+void draw_hits(Svg& svg, Point top_left, double side, ChannelMap const& map, HitOverlay const& hits)
+{
+    CALOFUSE_CHECK(hits.label.size() == kNumCells, hits.label.size() << " labels");
+    Face const face{top_left, side};
+    draw_outlines(svg, face, map, hits);
+    std::map<std::pair<std::int32_t, std::int32_t>, double> weights;
+    for (HitOverlay::Edge const& edge : hits.edges) {
+        double& weight = weights[std::minmax(edge.from, edge.to)];
+        weight = std::max(weight, edge.weight);
+    }
+    constexpr int kLevels = 5;
+    for (int level = 0; level < kLevels; ++level)  // the strong ones last, on top
+        for (auto const& [ends, weight] : weights) {
+            if (std::clamp(static_cast<int>(weight * kLevels), 0, kLevels - 1) != level) continue;
+            Point const a = hits.position[static_cast<std::size_t>(ends.first)];
+            Point const b = hits.position[static_cast<std::size_t>(ends.second)];
+            svg.line(face.at(a.x, a.y), face.at(b.x, b.y), fmt::format("ed w{}", level));
+        }
+    for (std::size_t h = 0; h < hits.position.size(); ++h)
+        svg.circle(face.at(hits.position[h].x, hits.position[h].y), 2.4, "hm",
+                   fmt::format("hit {}", h));
+}
+
 void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale)
 {
     constexpr int kSlices = 48;
@@ -135,6 +200,8 @@ Svg draw_cell_images(std::string const& title,
             svg.text({corner.x, corner.y + kCaptionLine * static_cast<double>(k) + 11},
                      image.captions[k], k == 0 ? "tt" : "nt");
         draw_cells(svg, {corner.x, corner.y + head}, side, map, image.charges, scale);
+        if (!image.hits.label.empty())
+            draw_hits(svg, {corner.x, corner.y + head}, side, map, image.hits);
     }
     double const bar = std::min(side, 260.0);
     draw_charge_bar(svg, {width - kMargin - kBarSpace + 14, kMargin + head}, bar, scale);

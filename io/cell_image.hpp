@@ -29,10 +29,22 @@ struct ChargeScale {
 /// From `low` to the largest charge, rounded up to 1, 2 or 5 times 10^n.
 ChargeScale charge_scale(std::span<double const> charges, double low = kLowestCharge);
 
+/// Hits of an event and the graph between them, over its cells.
+struct HitOverlay {
+    struct Edge {
+        std::int32_t from = 0, to = 0;
+        double weight = 0.5;  ///< 0 faint .. 1 strong, e.g. attention over its largest value
+    };
+    std::vector<std::int32_t> label;  ///< (249) hit of each cell, -1 = none; empty: no overlay
+    std::vector<Point> position;      ///< of each hit: cm from the middle, y up
+    std::vector<Edge> edges;
+};
+
 /// One picture: charges (249) in cell order, lines of text above.
 struct CellImage {
     std::vector<double> charges;
     std::vector<std::string> captions;  ///< the first one is set as a title
+    HitOverlay hits = {};
 };
 
 /// Square of `side` pixels with its upper left corner at `top_left`.
@@ -42,6 +54,11 @@ void draw_cells(Svg& svg,
                 ChannelMap const& map,
                 std::span<double const> charges,
                 ChargeScale const& scale);
+
+/// On cells drawn by `draw_cells` with the same place and side: an outline around the cells of each
+/// hit, a mark at its position, a line for every edge (one for both directions, the stronger one).
+void draw_hits(
+    Svg& svg, Point top_left, double side, ChannelMap const& map, HitOverlay const& hits);
 
 /// Upright bar with ticks and its label to the right of it (about 60 pixels wide in all).
 void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale);

@@ -23,7 +23,8 @@ constexpr std::int64_t kBlockEvents = 4096;
 class Statistics {
   public:
     Statistics(ChannelMap const& map, std::vector<float> const& pedestals, std::uint16_t max_adc)
-        : channels_(map.channels())
+        : map_(map)
+        , channels_(map.channels())
         , pedestals_(pedestals)
         , limits_(hit_limits(map, pedestals))
         , max_adc_(max_adc)
@@ -31,6 +32,7 @@ class Statistics {
     struct Sums {
         std::int64_t events = 0, empty = 0, saturated_events = 0, saturated_cells = 0;
         double charge = 0;
+        ModuleActivation modules = {};
         Sums& operator+=(Sums const& o)
         {
             events += o.events;
@@ -38,6 +40,7 @@ class Statistics {
             saturated_events += o.saturated_events;
             saturated_cells += o.saturated_cells;
             charge += o.charge;
+            modules += o.modules;
             return *this;
         }
     };
@@ -54,6 +57,7 @@ class Statistics {
         for (std::size_t c = 0; c < zeros_.size(); ++c)
             zeros_[c] += event[c] == 0;
         sums += {1, is_empty_trigger(event, limits_), saturated > 0, saturated, charge};
+        sums.modules.add(activation_of_modules({event, kNumChannels}, map_, pedestals_));
         ++num_events_;
     }
     std::vector<double> mean_charge_of_cell() const
@@ -70,6 +74,7 @@ class Statistics {
     }
 
   private:
+    ChannelMap const& map_;
     std::array<std::int32_t, kNumCells> channels_;
     std::vector<float> const& pedestals_;
     std::array<std::uint16_t, kNumChannels> limits_;
@@ -88,7 +93,8 @@ InspectGroup group_of(SourceFile const& file, Statistics::Sums const& sums)
         .counts = file.counts,
         .saturated_events = sums.saturated_events,
         .saturated_cells = sums.saturated_cells,
-        .mean_charge = sums.charge / static_cast<double>(std::max<std::int64_t>(sums.events, 1))};
+        .mean_charge = sums.charge / static_cast<double>(std::max<std::int64_t>(sums.events, 1)),
+        .modules = sums.modules};
     out.counts.written = sums.events;
     out.counts.empty_triggers = sums.empty;
     return out;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/module_activation.hpp"
 #include "io/npy.hpp"
 #include "runtime/event_set.hpp"
 
@@ -19,7 +20,8 @@ struct InspectGroup {
     EventCounts counts;
     std::int64_t saturated_events = 0;  ///< with a cell at the maximum
     std::int64_t saturated_cells = 0;
-    double mean_charge = 0;  ///< per event: sum over cells of ADC above pedestal
+    double mean_charge = 0;    ///< per event: sum over cells of ADC above pedestal
+    ModuleActivation modules;  ///< and to which side they lean
 };
 
 struct Inspection {

@@ -222,6 +222,14 @@ svg.cf .empty{fill:#e4e4e8}
 svg.cf .ax{stroke:#666;stroke-width:1;fill:none}
 svg.cf .fr{stroke:#9a9aa2;stroke-width:1;fill:none}
 svg.cf .md{stroke:#fff;stroke-width:1.6;fill:none}
+svg.cf .ho{stroke:#ff3d9a;stroke-width:1.5;fill:none;stroke-linecap:square}
+svg.cf .hm{fill:#fff;stroke:#c4005f;stroke-width:1.2}
+svg.cf .ed{stroke:#ff3d9a;fill:none}
+svg.cf .w0{stroke-width:.6;stroke-opacity:.25}
+svg.cf .w1{stroke-width:.9;stroke-opacity:.45}
+svg.cf .w2{stroke-width:1.2;stroke-opacity:.65}
+svg.cf .w3{stroke-width:1.8;stroke-opacity:.85}
+svg.cf .w4{stroke-width:2.6;stroke-opacity:1}
 svg.cf .gr{stroke:#e7e7ec;stroke-width:1}
 svg.cf .gd{stroke:#8a8a92;stroke-width:1;stroke-dasharray:3 3;fill:none}
 svg.cf .e{color:#0072b2}

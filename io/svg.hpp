@@ -68,7 +68,8 @@ class Svg {
 };
 
 /// Classes: tt title, tx tick label, al axis label, nt note; ax axis, gr grid, fr frame, gd guide
-/// line; ln line, ds dashed, bd band, fl filled area, pt marker, er error bar; and the inks
+/// line; ln line, ds dashed, bd band, fl filled area, pt marker, er error bar; ho hit outline, hm
+/// hit mark, ed edge of a graph with w0 (faint) .. w4 (strong); and the inks
 /// e electron, h hadron, t training, v validation, a accent, n neutral (Okabe-Ito hues, lighter on
 /// dark ground). Everything sits under `svg.cf`.
 std::string_view plot_css();

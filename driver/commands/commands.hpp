@@ -47,6 +47,12 @@ struct VerifyArgs {
     std::vector<std::string> paths;
 };
 
+struct GraphsArgs {
+    std::string data;
+    std::string out;  ///< FILE.h5 for the graphs, or empty
+    bool overwrite = false;
+};
+
 struct TrainArgs {
     std::string data;
     std::string model = "hybrid";
@@ -79,6 +85,7 @@ struct DisplayArgs {
     std::vector<std::int64_t> events;  ///< rows of the store
     std::string out;                   ///< FILE.svg
     std::string run_dir;               ///< for scores, or empty
+    bool graph = false;                ///< draw hits and edges, as `hits.*` and the run say
 };
 
 struct ProfileArgs {
@@ -93,6 +100,7 @@ int simulate(Session const& session, SimulateArgs const& args);
 int convert(Session const& session, ConvertArgs const& args);
 int inspect(Session const& session, InspectArgs const& args);
 int verify(Session const& session, VerifyArgs const& args);
+int graphs(Session const& session, GraphsArgs const& args);
 int train(Session const& session, TrainArgs const& args);
 int evaluate(Session const& session, EvaluateArgs const& args);
 int predict(Session const& session, PredictArgs const& args);

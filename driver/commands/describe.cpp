@@ -95,6 +95,20 @@ void add_verify(CommandLine& line, Function<VerifyArgs> run)
     command.positionals("PATH", bound.args->paths, "stores, .sha256 manifests or folders");
 }
 
+void add_graphs(CommandLine& line, Function<GraphsArgs> run)
+{
+    Bound<GraphsArgs> const bound;
+    GraphsArgs& args = *bound.args;
+    CommandOptions command = line.add(
+        "graphs", "hits of events and the graphs of their nearest neighbours",
+        "calofuse graphs --data beam.h5 --hits ccl --out graphs.h5", bound.with(std::move(run)));
+    command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
+    command.text("--out", args.out, "GRAPHS.h5", "write the graphs, packed (default: count only)");
+    command.setting("--hits", "hits.rule");
+    command.setting("--threshold-adc", "hits.threshold_adc");
+    command.setting("--neighbours", "hits.neighbours");
+    command.toggle("--overwrite", args.overwrite, "replace a file that exists");
+}
 void add_train(CommandLine& line, Function<TrainArgs> run)
 {
     Bound<TrainArgs> const bound;
@@ -160,14 +174,19 @@ void add_display(CommandLine& line, Function<DisplayArgs> run)
 {
     Bound<DisplayArgs> const bound;
     DisplayArgs& args = *bound.args;
-    CommandOptions command = line.add("display", "draw events: cells and energies",
-                                      "calofuse display --data beam.h5 --event 12,77 --out e.svg",
-                                      bound.with(std::move(run)));
+    CommandOptions command =
+        line.add("display", "draw events: cells, energies, hits and their graph",
+                 "calofuse display --data beam.h5 --event 12,77 --graph --out e.svg",
+                 bound.with(std::move(run)));
     command.text("--data", args.data, "FILE.h5", "store made by convert", Need::required);
     command.numbers("--event", args.events, 0, 1'000'000'000'000, "rows of the store",
                     Need::required);
     command.text("--out", args.out, "FILE.svg", "picture to write", Need::required);
     command.text("--run-dir", args.run_dir, "DIR", "run whose score to show");
+    command.toggle("--graph", args.graph, "draw hits and the edges between them");
+    command.setting("--hits", "hits.rule");
+    command.setting("--threshold-adc", "hits.threshold_adc");
+    command.setting("--neighbours", "hits.neighbours");
 }
 
 void add_profile(CommandLine& line, Function<ProfileArgs> run)

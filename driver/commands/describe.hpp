@@ -16,6 +16,7 @@ void add_simulate(CommandLine& line, Function<SimulateArgs> run);
 void add_convert(CommandLine& line, Function<ConvertArgs> run);
 void add_inspect(CommandLine& line, Function<InspectArgs> run);
 void add_verify(CommandLine& line, Function<VerifyArgs> run);
+void add_graphs(CommandLine& line, Function<GraphsArgs> run);
 void add_train(CommandLine& line, Function<TrainArgs> run);
 void add_evaluate(CommandLine& line, Function<EvaluateArgs> run);
 void add_predict(CommandLine& line, Function<PredictArgs> run);

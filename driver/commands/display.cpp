@@ -7,10 +7,13 @@
 #include "driver/arguments.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
+#include "driver/event_graphs.hpp"
 #include "driver/event_pictures.hpp"
+#include "driver/settings.hpp"
 #include "io/atomic_file.hpp"
 #include "io/event_quality.hpp"
 #include "io/store.hpp"
+#include "models/hit_options.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
 
@@ -63,6 +66,11 @@ int display(Session const& session, DisplayArgs const& args)
                    "rows count from 0; `calofuse inspect` lists the events of each file");
     std::vector<float> const pedestals = pedestals_of(events);
     auto const scores = scores_for(events, args.events, args.run_dir);
+    // A run says how its hits were made; flags and --config go before it.
+    Options const settings = resolve_settings(
+        session, hit_schema(), args.run_dir.empty() ? "" : args.run_dir + "/config.toml");
+    Context ctx = Context::cpu(1);
+    EventGraphBuilder builder(ctx, events, pedestals, hit_options(settings), 1);
     std::vector<CellImage> images;
     Json list = Json::array();
     for (std::size_t k = 0; k < args.events.size(); ++k) {
@@ -75,6 +83,13 @@ int display(Session const& session, DisplayArgs const& args)
                         {"energy_gev", json_of_energy(events.energy_gev[i])},
                         {"total_adc", std::accumulate(charges.begin(), charges.end(), 0.0)},
                         {"score", scores[k] ? Json(*scores[k]) : Json()}});
+        if (!args.graph) continue;
+        images.back().hits = hit_overlay(builder, static_cast<std::int32_t>(row));
+        HitOverlay const& hits = images.back().hits;
+        images.back().captions.push_back(
+            fmt::format("{} hits, {} edges", hits.position.size(), hits.edges.size()));
+        list.back()["hits"] = hits.position.size();
+        list.back()["edges"] = hits.edges.size();
     }
     double const side = images.size() == 1 ? 520 : images.size() == 2 ? 380 : 260;
     Svg const picture = draw_cell_images("Event display", images, events.map, kMaxColumns, side);

@@ -24,6 +24,10 @@ Json json_of(InspectGroup const& group)
     out["saturated_events"] = group.saturated_events;
     out["saturated_cells"] = group.saturated_cells;
     out["mean_charge"] = group.mean_charge;
+    out["mean_activation_of_module"] = group.modules.mean();
+    Asymmetry const right_left = group.modules.right_left(), up_down = group.modules.up_down();
+    out["right_left_asymmetry"] = {{"value", right_left.value}, {"error", right_left.error}};
+    out["up_down_asymmetry"] = {{"value", up_down.value}, {"error", up_down.error}};
     return out;
 }
 
@@ -69,6 +73,23 @@ void print_groups(char const* title, std::vector<InspectGroup> const& groups)
             g.counts.num_dropped(), g.counts.empty_triggers, g.saturated_events, g.mean_charge));
 }
 
+/// Rows of three modules as seen from the front, then the lean to the right: the tilt shows.
+void print_modules(std::vector<InspectGroup> const& groups)
+{
+    print_line(fmt::format("\n{:<15} {:>24} {:>24} {:>24} {:>16}", "activation [ADC]",
+                           "upper modules 0 1 2", "middle modules 3 4 5", "lower modules 6 7 8",
+                           "right - left"));
+    for (InspectGroup const& g : groups) {
+        std::string line = fmt::format("{:<9} {:>5}", name_of(g.label),
+                                       g.energy_gev > 0 ? fmt::format("{:g}", g.energy_gev) : "-");
+        auto const mean = g.modules.mean();
+        for (std::size_t m = 0; m < mean.size(); ++m)
+            line += fmt::format("{}{:>8.0f}", m % 3 == 0 ? " " : "", mean[m]);
+        Asymmetry const a = g.modules.right_left();
+        print_line(line + fmt::format("  {:>+6.2f} ± {:.2f} %", 100 * a.value, 100 * a.error));
+    }
+}
+
 /// The detector as it stands: three bands of modules, rows of cells, mean charge in ADC.
 void print_cells(std::vector<double> const& charge)
 {
@@ -108,6 +129,7 @@ void print_text(Inspection const& found)
     print_groups("file", found.files);
     print_groups("by label", found.labels);
     print_groups("by label and energy", found.energies);
+    print_modules(found.energies);
     if (found.mean_charge_of_cell.size() == static_cast<std::size_t>(kNumCells))
         print_cells(found.mean_charge_of_cell);
 }

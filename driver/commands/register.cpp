@@ -12,6 +12,7 @@ void register_all(CommandLine& line)
     add_display(line, display);
     add_doctor(line, doctor);
     add_simulate(line, simulate);
+    add_graphs(line, graphs);
     add_train(line, train);
     add_evaluate(line, evaluate);
     add_predict(line, predict);

@@ -100,6 +100,75 @@ TEST_F(Commands, convert_twice_gives_the_same_bytes)
     EXPECT_TRUE(slurp(folder_ / "a.h5") == first);
 }
 
+TEST_F(Commands, graphs_counts_hits_and_writes_the_same_bytes)
+{
+    document(convert_);
+    json const counted = document({"graphs", "--data", "a.h5"});
+    EXPECT_EQ(counted["total"]["events"], 3 * kEvents);
+    EXPECT_EQ(counted["groups"].size(), 3U);
+    EXPECT_TRUE(counted["out"].is_null());
+    std::int64_t events = 0, hits = 0;
+    auto const& histogram = counted["events_by_hits"];
+    for (std::size_t n = 0; n < histogram.size(); ++n) {
+        events += histogram[n].get<std::int64_t>();
+        hits += static_cast<std::int64_t>(n) * histogram[n].get<std::int64_t>();
+    }
+    EXPECT_EQ(events, 3 * kEvents);
+    EXPECT_DOUBLE_EQ(counted["total"]["hits_per_event"].get<double>(),
+                     static_cast<double>(hits) / static_cast<double>(events));
+    EXPECT_EQ(histogram[0], counted["total"]["events_without_hits"]);
+
+    Words const write = {"graphs", "--data",       "a.h5", "--hits", "ccl", "--threshold-adc",
+                         "60",     "--neighbours", "3",    "--out",  "g.h5"};
+    json const written = document(write);
+    EXPECT_EQ(written["hits"]["rule"], "ccl");
+    EXPECT_EQ(written["hits"]["threshold_adc"], 60);
+    EXPECT_LE(written["total"]["edges_per_event"].get<double>(),
+              3 * written["total"]["hits_per_event"].get<double>());
+    std::string const first = slurp(folder_ / "g.h5");
+    expect_refusal(write, 73, "CF-IO-03");
+    Words again = write;
+    again.insert(again.end(), {"--overwrite", "--threads", "2"});
+    EXPECT_EQ(document(again)["sha256"], written["sha256"]);
+    EXPECT_TRUE(slurp(folder_ / "g.h5") == first);
+    EXPECT_EQ(run_here({"verify", "g.h5"}).exit, 0);
+}
+
+TEST_F(Commands, graphs_refuses_bad_settings)
+{
+    document(convert_);
+    Words const graphs = {"graphs", "--data", "a.h5"};
+    for (Words const& bad :
+         {Words{"--threshold-adc", "-1"}, Words{"--threshold-adc", "nan"}, Words{"--hits", "cc"},
+          Words{"--neighbours", "0"}, Words{"--neighbours", "65"}}) {
+        Words words = graphs;
+        words.insert(words.end(), bad.begin(), bad.end());
+        expect_refusal(words, 64, "CF-CLI-04");
+    }
+    expect_refusal({"graphs", "--data", "a.h5", "--set", "hits.rule=cells"}, 78, "CF-CFG-04");
+    expect_refusal({"graphs", "--data", "a.h5", "--set", "hits.rules=cell"}, 78, "CF-CFG-02");
+    expect_refusal({"graphs", "--data", "b.h5"}, 66, "CF-IO-01");
+}
+
+TEST_F(Commands, display_draws_hits_and_edges)
+{
+    document(convert_);
+    json const plain = document({"display", "--data", "a.h5", "--event", "3", "--out", "p.svg"});
+    EXPECT_FALSE(plain["events"][0].contains("hits"));
+    json const drawn = document({"display", "--data", "a.h5", "--event", "3", "--graph",
+                                 "--neighbours", "2", "--out", "g.svg"});
+    EXPECT_LE(drawn["events"][0]["edges"].get<int>(), 2 * drawn["events"][0]["hits"].get<int>());
+    auto const count = [](std::string const& text, std::string const& what) {
+        int n = 0;
+        for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1))
+            ++n;
+        return n;
+    };
+    std::string const picture = slurp(folder_ / "g.svg");
+    EXPECT_EQ(count(picture, "class=\"hm\""), drawn["events"][0]["hits"].get<int>());
+    EXPECT_EQ(count(slurp(folder_ / "p.svg"), "class=\"hm\""), 0);
+}
+
 TEST_F(Commands, text_results_go_to_stdout)
 {
     Outcome const got = run_here(convert_);
@@ -179,6 +248,8 @@ TEST_F(Commands, inspect_documents)
     EXPECT_EQ(store["files"].size(), 3U);
     EXPECT_EQ(store["labels"].size(), 2U);
     EXPECT_EQ(store["mean_charge_of_cell"].size(), 249U);
+    EXPECT_EQ(store["energies"][0]["mean_activation_of_module"].size(), 9U);
+    EXPECT_GE(store["energies"][0]["right_left_asymmetry"]["error"].get<double>(), 0);
     json const raw = document({"inspect", "beam/electron/electron_100GeV.npy"});
     EXPECT_EQ(raw["kind"], "npy");
     EXPECT_EQ(raw["total"]["events"]["read"], kEvents);
