@@ -53,7 +53,7 @@ void draw_axes(Svg& svg, Point corner, int module, Range const& range, double ma
     svg.rect(corner, kPanelWidth, kPanelHeight, "fr");
     std::string const name =
         module == kCentreModule ? "module 4, centre" : fmt::format("module {}", module);
-    svg.text({corner.x + 7, corner.y + 16}, name, "nt");
+    svg.text({corner.x + kPanelWidth - 7, corner.y + kPanelHeight - 9}, name, "nt", Anchor::end);
     for (Tick const& tick : ticks(
              Scale::log,
              {.min = range.low, .max = range.high, .length = kPanelHeight, .horizontal = false})) {

@@ -129,7 +129,10 @@ void draw_hits(Svg& svg, Point top_left, double side, ChannelMap const& map, Hit
 {
     CALOFUSE_CHECK(hits.label.size() == kNumCells, hits.label.size() << " labels");
     Face const face{top_left, side};
-    draw_outlines(svg, face, map, hits);
+    auto const cells = std::count_if(hits.label.begin(), hits.label.end(),
+                                     [](std::int32_t hit) { return hit >= 0; });
+    bool const single_cells = cells == std::ssize(hits.position);  // their marks say it all
+    if (!single_cells) draw_outlines(svg, face, map, hits);
     std::map<std::pair<std::int32_t, std::int32_t>, double> weights;
     for (HitOverlay::Edge const& edge : hits.edges) {
         double& weight = weights[std::minmax(edge.from, edge.to)];
@@ -143,8 +146,9 @@ void draw_hits(Svg& svg, Point top_left, double side, ChannelMap const& map, Hit
             Point const b = hits.position[static_cast<std::size_t>(ends.second)];
             svg.line(face.at(a.x, a.y), face.at(b.x, b.y), fmt::format("ed w{}", level));
         }
+    double const radius = std::clamp(side / 200, 1.2, 2.6);
     for (std::size_t h = 0; h < hits.position.size(); ++h)
-        svg.circle(face.at(hits.position[h].x, hits.position[h].y), 2.4, "hm",
+        svg.circle(face.at(hits.position[h].x, hits.position[h].y), radius, "hm",
                    fmt::format("hit {}", h));
 }
 

@@ -33,7 +33,7 @@ ChargeScale charge_scale(std::span<double const> charges, double low = kLowestCh
 struct HitOverlay {
     struct Edge {
         std::int32_t from = 0, to = 0;
-        double weight = 0.5;  ///< 0 faint .. 1 strong, e.g. attention over its largest value
+        double weight = 0.3;  ///< 0 faint .. 1 strong, e.g. attention over its largest value
     };
     std::vector<std::int32_t> label;  ///< (249) hit of each cell, -1 = none; empty: no overlay
     std::vector<Point> position;      ///< of each hit: cm from the middle, y up
@@ -56,7 +56,7 @@ void draw_cells(Svg& svg,
                 ChargeScale const& scale);
 
 /// On cells drawn by `draw_cells` with the same place and side: an outline around the cells of each
-/// hit, a mark at its position, a line for every edge (one for both directions, the stronger one).
+/// hit (unless every hit is one cell), a mark at its position, a line for every edge (one for both directions, the stronger one).
 void draw_hits(
     Svg& svg, Point top_left, double side, ChannelMap const& map, HitOverlay const& hits);
 

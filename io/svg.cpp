@@ -223,7 +223,7 @@ svg.cf .ax{stroke:#666;stroke-width:1;fill:none}
 svg.cf .fr{stroke:#9a9aa2;stroke-width:1;fill:none}
 svg.cf .md{stroke:#fff;stroke-width:1.6;fill:none}
 svg.cf .ho{stroke:#ff3d9a;stroke-width:1.5;fill:none;stroke-linecap:square}
-svg.cf .hm{fill:#fff;stroke:#c4005f;stroke-width:1.2}
+svg.cf .hm{fill:#fff;stroke:#c4005f;stroke-width:.9}
 svg.cf .ed{stroke:#ff3d9a;fill:none}
 svg.cf .w0{stroke-width:.6;stroke-opacity:.25}
 svg.cf .w1{stroke-width:.9;stroke-opacity:.45}
