@@ -12,9 +12,9 @@
 #include "driver/commands/result.hpp"
 #include "driver/event_graphs.hpp"
 #include "driver/progress.hpp"
-#include "driver/scaling.hpp"
 #include "driver/settings.hpp"
 #include "driver/signals.hpp"
+#include "io/event_quality.hpp"
 #include "io/graph_file.hpp"
 #include "io/pedestal_file.hpp"
 #include "io/store.hpp"
@@ -25,14 +25,10 @@ namespace calofuse::commands {
 namespace {
 constexpr std::int64_t kBatch = 1024;
 
-/// As training would have them, were it to see all events.
-std::vector<float> pedestals_for(EventSet const& events,
-                                 std::vector<std::int32_t> const& rows,
-                                 Options const& settings)
+std::vector<float> pedestals_for(EventSet const& events, Options const& settings)
 {
     std::string const& file = settings.get_string("input.pedestals");
-    if (!file.empty()) return read_pedestals(file, events.map);
-    return events.pedestals.empty() ? quantile_pedestals(events, rows) : events.pedestals;
+    return file.empty() ? pedestals_of(events) : read_pedestals(file, events.map);
 }
 
 template <class T>
@@ -163,7 +159,7 @@ int graphs(Session const& session, GraphsArgs const& args)
     StopSignals const signals;
     auto const start = std::chrono::steady_clock::now();
     Context ctx = Context::cpu(static_cast<int>(settings.get_int("general.threads")));
-    EventGraphBuilder builder(ctx, events, pedestals_for(events, rows, settings), options, kBatch);
+    EventGraphBuilder builder(ctx, events, pedestals_for(events, settings), options, kBatch);
     std::optional<GraphFileWriter> writer;
     if (!args.out.empty()) writer.emplace(args.out, kNumHitFeatures, overwrite);
     HitCountsOfGroups const groups = build_all(builder, events, rows, writer ? &*writer : nullptr);
