@@ -9,6 +9,8 @@ constexpr ModelEntry kModels[] = {
     {"hybrid", "nine small CNNs, a graph network over the modules, an MLP with the total energy",
      hybrid_schema, make_hybrid},
     {"gat", "graph attention on the hits of an event (Velickovic et al.)", gat_schema, make_gat},
+    {"gatv2", "graph attention whose scores see both ends at once (Brody et al.)", gatv2_schema,
+     make_gatv2},
     {"edge_conv", "EdgeConv on the hits of an event, as in DGCNN", edge_conv_schema,
      make_edge_conv},
     {"gcn", "graph convolutions of Kipf and Welling on the hits of an event", gcn_schema, make_gcn},

@@ -1,15 +1,12 @@
 #include "models/layers/hit_convolution.hpp"
 
 #include "kernels/graph/csr.hpp"
-#include "kernels/graph/gat.hpp"
 #include "kernels/graph/gcn.hpp"
 #include "kernels/graph/knn.hpp"
-#include "runtime/random.hpp"
+#include "models/layers/hit_pass.hpp"
 
 namespace calofuse::layers {
-namespace {
-/// PyTorch Geometric starts the weights of its convolutions by Glorot's rule, biases at 0.
-LinearWeights add_map(
+LinearWeights add_glorot_map(
     Parameters& parameters, std::string const& name, std::int64_t in, std::int64_t out, bool bias)
 {
     LinearWeights w;
@@ -19,120 +16,8 @@ LinearWeights add_map(
     return w;
 }
 
-EventDropout event_dropout(Tape const& tape, DropoutKey const& key)
-{
-    if (tape.mode() != Mode::train || key.rate == 0.0F) return {};
-    return {.step = tape.step(),
-            .seed = key.seed,
-            .stream = static_cast<std::uint32_t>(RandomStream::dropout) + key.layer,
-            .rate = key.rate};
-}
-
-void add_attention(Parameters& parameters,
-                   std::string const& name,
-                   HitConvolutionOptions const& options,
-                   std::int64_t in,
-                   bool last,
-                   HitConvolutionWeights& w)
-{
-    std::int64_t const h = options.heads, c = options.channels;
-    auto const per_head = [&](char const* what) {
-        return parameters.add({name + what, {h, c}, Init::glorot_uniform});
-    };
-    if (options.kind == HitConvolution::gat) {
-        w.lin = add_map(parameters, name + ".lin", in, h * c, false);
-        w.att_source = per_head(".att_src");
-        w.att_target = per_head(".att_dst");
-        if (options.edge_features) w.att_edge = per_head(".att_edge");
-    } else {
-        w.lin = add_map(parameters, name + ".lin_l", in, h * c, true);
-        w.lin_target = add_map(parameters, name + ".lin_r", in, h * c, true);
-        w.att_source = per_head(".att");
-    }
-    if (options.edge_features)
-        w.lin_edge = add_map(parameters, name + ".lin_edge", kNumHitEdgeFeatures, h * c, false);
-    w.merge = last ? HeadMerge::mean : HeadMerge::concat;
-    w.out = last ? c : h * c;
-    w.bias = parameters.add({name + ".bias", {w.out}, Init::zeros});
-}
-
-/// What the passes of all kinds need.
-struct Pass {
-    Tape& tape;
-    Parameters const& parameters;
-    HitGraph const& graph;
-    HitConvolutionOptions const& options;
-    HitConvolutionWeights const& weights;
-
-    Var map(Var x, LinearWeights const& w, bool bias) const
-    {
-        return linear(tape, parameters, x, w, bias, graph.row_ptr);
-    }
-    Var make(std::int64_t width) const
-    {
-        return tape.make_ragged(graph.row_ptr, graph.nodes(), width);
-    }
-};
-
-/// With edge features, alpha and alpha_loop wanted or not.
-AttentionOutput make_attention(Pass const& p, AttentionOutput* wanted)
-{
-    if (wanted == nullptr) return {};
-    *wanted = {p.tape.make_value(DType::f32, {p.graph.edges(), p.options.heads}),
-               p.tape.make_value(DType::f32, {p.graph.nodes(), p.options.heads})};
-    return *wanted;
-}
-
-Var gat(Pass const& p, Var x, DropoutKey const& key, AttentionOutput* attention)
-{
-    std::int64_t const n = p.graph.nodes(), h = p.options.heads, c = p.options.channels;
-    Var const z = p.map(x, p.weights.lin, false).reshaped({n, h, c});
-    auto const per_head = [&](ParameterGroup g) {
-        return p.parameters.var(g).reshaped({h, c});
-    };
-    Var const source = per_head(p.weights.att_source), target = per_head(p.weights.att_target);
-    Var const bias = p.parameters.var(p.weights.bias);
-    Var edge_weight, att_edge;
-    if (p.options.edge_features) {
-        edge_weight =
-            p.parameters.var(p.weights.lin_edge.kernel).reshaped({kNumHitEdgeFeatures, h, c});
-        att_edge = per_head(p.weights.att_edge);
-    }
-    GatInputs const in{.h = z.value,
-                       .att_source = source.value,
-                       .att_target = target.value,
-                       .row_ptr = p.graph.row_ptr,
-                       .edge_ptr = p.graph.edge_ptr,
-                       .source = p.graph.source,
-                       .edge = p.options.edge_features ? p.graph.edge_x : TensorRef{},
-                       .edge_weight = edge_weight.value,
-                       .att_edge = att_edge.value};
-    Var const y = p.make(p.weights.out);
-    AttentionOutput const alpha = make_attention(p, attention);
-    GatArgs const args{.in = in,
-                       .bias = bias.value,
-                       .options = {.merge = p.weights.merge, .dropout = event_dropout(p.tape, key)},
-                       .saved = p.tape.make_value(DType::f32, {n, 3, padded_heads(h)}),
-                       .y = y.value,
-                       .alpha = alpha.alpha,
-                       .alpha_loop = alpha.alpha_loop};
-    GatGradArgs const grad{.in = in,
-                           .options = args.options,
-                           .saved = args.saved,
-                           .dy = y.grad,
-                           .dh = z.grad,
-                           .datt_source = source.grad,
-                           .datt_target = target.grad,
-                           .dbias = bias.grad,
-                           .dedge_weight = edge_weight.grad,
-                           .datt_edge = att_edge.grad};
-    Context* const ctx = &p.tape.ctx();
-    p.tape.record(
-        "gat", [=] { gat_forward(*ctx, args); }, [=] { gat_backward(*ctx, grad); });
-    return y;
-}
-
-Var gcn(Pass const& p, Var x)
+namespace {
+Var gcn(HitPass const& p, Var x)
 {
     Var const u = p.map(x, p.weights.lin, false);
     Var const bias = p.parameters.var(p.weights.bias);
@@ -157,7 +42,7 @@ Var gcn(Pass const& p, Var x)
 }
 
 /// (N, k) nearest hits in the space of x (N, D).
-TensorRef nearest(Pass const& p, TensorRef x, KnnSelf self)
+TensorRef nearest(HitPass const& p, TensorRef x, KnnSelf self)
 {
     TensorRef const neighbours =
         p.tape.make_value(DType::i32, {p.graph.nodes(), p.options.neighbours});
@@ -168,7 +53,7 @@ TensorRef nearest(Pass const& p, TensorRef x, KnnSelf self)
 }
 
 /// The graph as it is, or with the edges of the nearest neighbours in the space of x.
-HitGraph rewired(Pass const& p, TensorRef x)
+HitGraph rewired(HitPass const& p, TensorRef x)
 {
     HitGraph graph = p.graph;
     if (!p.options.dynamic) return graph;
@@ -184,7 +69,7 @@ HitGraph rewired(Pass const& p, TensorRef x)
     return graph;
 }
 
-Var edge_conv(Pass const& p, Var x)
+Var edge_conv(HitPass const& p, Var x)
 {
     HitGraph const g = rewired(p, x.value);
     Var const target = p.map(x, p.weights.lin_target, true);
@@ -227,14 +112,14 @@ Var edge_conv(Pass const& p, Var x)
 
 /// The gathered features through a dense layer. The part that sees the hit's own features is the
 /// shortcut of the block.
-Var gravnet(Pass const& p, Var x)
+Var gravnet(HitPass const& p, Var x)
 {
     Var const s = p.map(x, p.weights.lin_space, true);
     Var const h = p.map(x, p.weights.lin, true);
     // An implementation that counts the hit itself counts it among the k.
     HitConvolutionOptions others = p.options;
     if (gravnet_rule(p.options.variant).with_self) others.neighbours -= 1;
-    Pass const q{p.tape, p.parameters, p.graph, others, p.weights};
+    HitPass const q{p.tape, p.parameters, p.graph, others, p.weights};
     Var const y = p.make(2 * p.options.propagate);
     GravNetArgs const args{
         .s = s.value,
@@ -274,18 +159,19 @@ HitConvolutionWeights add_hit_convolution(Parameters& parameters,
             add_attention(parameters, name, options, in, last, w);
             break;
         case HitConvolution::edge_conv:
-            w.lin_target = add_map(parameters, name + ".lin_target", in, w.out, true);
-            w.lin = add_map(parameters, name + ".lin_neighbour", in, w.out, false);
-            w.lin_out = add_map(parameters, name + ".lin_out", w.out, w.out, true);
+            w.lin_target = add_glorot_map(parameters, name + ".lin_target", in, w.out, true);
+            w.lin = add_glorot_map(parameters, name + ".lin_neighbour", in, w.out, false);
+            w.lin_out = add_glorot_map(parameters, name + ".lin_out", w.out, w.out, true);
             break;
         case HitConvolution::gcn:
-            w.lin = add_map(parameters, name + ".lin", in, w.out, false);
+            w.lin = add_glorot_map(parameters, name + ".lin", in, w.out, false);
             w.bias = parameters.add({name + ".bias", {w.out}, Init::zeros});
             break;
         case HitConvolution::gravnet:
-            w.lin_space = add_map(parameters, name + ".lin_s", in, options.space, true);
-            w.lin = add_map(parameters, name + ".lin_h", in, options.propagate, true);
-            w.lin_out = add_map(parameters, name + ".lin_out", 2 * options.propagate, w.out, true);
+            w.lin_space = add_glorot_map(parameters, name + ".lin_s", in, options.space, true);
+            w.lin = add_glorot_map(parameters, name + ".lin_h", in, options.propagate, true);
+            w.lin_out =
+                add_glorot_map(parameters, name + ".lin_out", 2 * options.propagate, w.out, true);
             break;
     }
     return w;
@@ -300,12 +186,12 @@ Var hit_convolution(Tape& tape,
                     DropoutKey const& attention_dropout,
                     AttentionOutput* attention)
 {
-    Pass const pass{tape, parameters, graph, options, weights};
+    HitPass const pass{tape, parameters, graph, options, weights};
     switch (options.kind) {
         case HitConvolution::gat:
             return gat(pass, x, attention_dropout, attention);
         case HitConvolution::gatv2:
-            throw_not_built("gatv2", "any");
+            return gatv2(pass, x, attention_dropout, attention);
         case HitConvolution::edge_conv:
             return edge_conv(pass, x);
         case HitConvolution::gcn:

@@ -13,8 +13,9 @@ namespace calofuse::test {
 namespace {
 using layers::HitConvolution;
 
-constexpr HitConvolution kAllKinds[] = {HitConvolution::gat, HitConvolution::edge_conv,
-                                        HitConvolution::gcn, HitConvolution::gravnet};
+constexpr HitConvolution kAllKinds[] = {HitConvolution::gat, HitConvolution::gatv2,
+                                        HitConvolution::edge_conv, HitConvolution::gcn,
+                                        HitConvolution::gravnet};
 
 HitNetworkConfig small_config(HitConvolution kind)
 {
@@ -65,6 +66,7 @@ TEST(HitNetwork, default_models_have_these_numbers_of_parameters)
     };
     // Three blocks and the head (attention: 96 inputs, others 384), by hand from models/README.md.
     EXPECT_EQ(count("gat"), 6784 + 17024 + 20832 + 12545);
+    EXPECT_EQ(count("gatv2"), 9984 + 33536 + 37344 + 12545);
     EXPECT_EQ(count("edge_conv"), 26112 + 49664 + 49664 + 49409);
     EXPECT_EQ(count("gcn"), 6528 + 16768 + 16768 + 49409);
     EXPECT_EQ(count("gravnet"), 9738 + 9370 + 9370 + 49409);
@@ -76,7 +78,7 @@ TEST(HitNetwork, gradient_is_the_slope_of_the_loss)
         HitNetworkConfig config = small_config(kind);
         config.dropout = 0;
         config.convolution.edge_features = true;
-        Context ctx = Context::cpu();
+        Context ctx = Context::cpu(1);
         ToyEvents const events(40);
         HitNetwork model(ctx, config);
         EventInput const input(ctx, toy_scaling(), events.adc);
@@ -106,8 +108,8 @@ TEST(HitNetwork, learns_a_toy)
         for (HitRule const rule : {HitRule::ccl, HitRule::cell}) {
             HitNetworkConfig config = small_config(kind);
             config.hits.rule = rule;
-            double const start = train_some(config, 0, 1).loss;
-            EXPECT_LT(train_some(config, 0, 60).loss, 0.6 * start) << name(kind);
+            double const start = train_some(config, 1, 1).loss;
+            EXPECT_LT(train_some(config, 1, 60).loss, 0.6 * start) << name(kind);
         }
 }
 
@@ -125,7 +127,7 @@ TEST(HitNetwork, number_of_threads_changes_no_bit)
 TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu();
+        Context ctx = Context::cpu(1);
         ToyEvents events(70);
         std::fill_n(events.adc.begin() + 5 * kNumChannels, kNumChannels, std::uint16_t{0});
         HitNetwork model(ctx, small_config(kind));
@@ -148,7 +150,7 @@ TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
 TEST(HitNetwork, batch_of_empty_events_is_harmless)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu();
+        Context ctx = Context::cpu(1);
         std::vector<std::uint16_t> const adc(10 * kNumChannels, 30);
         std::vector<std::int32_t> rows(10);
         std::iota(rows.begin(), rows.end(), 0);
@@ -189,8 +191,8 @@ TEST(HitNetwork, warm_step_allocates_nothing)
 
 TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
 {
-    for (HitConvolution const kind : {HitConvolution::gat}) {
-        Context ctx = Context::cpu();
+    for (HitConvolution const kind : {HitConvolution::gat, HitConvolution::gatv2}) {
+        Context ctx = Context::cpu(1);
         ToyEvents const events(3);
         HitNetwork model(ctx, small_config(kind));
         EventInput const input(ctx, toy_scaling(), events.adc);
