@@ -110,8 +110,8 @@ std::vector<std::string> keys_of_others(OptionSchema const& schema)
     };
     std::vector<std::string> keys;
     auto const add = [&](OptionSchema const& others) {
-        for (OptionSpec const& spec : others)
-            keys.push_back(spec.key);
+        for (OptionSpec const& spec : others)  // models have sections of `schema` too
+            if (!has(spec.key)) keys.push_back(spec.key);
     };
     if (!has("simulate.")) add(simulator_schema());
     if (!has("hits.")) add(hit_schema());
