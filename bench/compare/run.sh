@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Training steps of the hybrid network, CaloFuse against LibTorch: fp32, one thread, events per second of processor time.
-#   bench/compare/run.sh [BIN_DIR]     (default build/cpu/bin; settings: ROUNDS=5 BATCH=1024 STEPS=10 WARMUP=3)
+# Training steps of a model, CaloFuse against LibTorch: fp32, one thread, events per second of processor time.
+#   bench/compare/run.sh [BIN_DIR]     (default build/cpu/bin; settings: MODEL=hybrid|gat ROUNDS=5 BATCH=1024 STEPS=10 WARMUP=3)
 # The three programs run in turn, ROUNDS times, every other round in reverse order. A ratio is taken inside its round, so a
 # machine that slows down or is shared weighs on both sides of it.
 set -euo pipefail
 export LC_ALL=C OMP_NUM_THREADS=1
 bin=${1:-$(dirname "$0")/../../build/cpu/bin}
-rounds=${ROUNDS:-5} batch=${BATCH:-1024} steps=${STEPS:-10} warmup=${WARMUP:-3}
-for program in calofuse compare_hybrid_libtorch; do
+model=${MODEL:-hybrid} rounds=${ROUNDS:-5} batch=${BATCH:-1024} steps=${STEPS:-10} warmup=${WARMUP:-3}
+for program in calofuse compare_${model}_libtorch; do
   [ -x "$bin/$program" ] || { echo "run.sh: $bin/$program is missing: install libtorch-dev, configure again, build" >&2; exit 66; }
 done
 
@@ -15,15 +15,15 @@ done
 value() { sed -n "s/.*\"$1\": \"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 measure() {
   case $1 in
-    calofuse) "$bin/calofuse" profile --model hybrid --batch-size "$batch" --threads 1 --precision fp32 --steps "$steps" \
+    calofuse) "$bin/calofuse" profile --model "$model" --batch-size "$batch" --threads 1 --precision fp32 --steps "$steps" \
                 --warmup "$warmup" --json ;;
-    *) "$bin/compare_hybrid_libtorch" "$1" "$batch" "$steps" "$warmup" ;;
+    *) "$bin/compare_${model}_libtorch" "$1" "$batch" "$steps" "$warmup" ;;
   esac
 }
 
 doctor=$("$bin/calofuse" doctor --json)
-torch=$("$bin/compare_hybrid_libtorch" plain 8 1 0)
-echo "hybrid training steps, fp32, one thread, batch $batch, $steps steps after $warmup, $rounds rounds; $(date -u +%F)"
+torch=$("$bin/compare_${model}_libtorch" plain 8 1 0)
+echo "$model training steps, fp32, one thread, batch $batch, $steps steps after $warmup, $rounds rounds; $(date -u +%F)"
 echo "processor $(value model <<<"$doctor") ($(value isa <<<"$doctor")), $(value cores <<<"$doctor") cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
 echo "CaloFuse $(value version <<<"$doctor") $(value git <<<"$doctor"), $(value compiler <<<"$doctor"), LibTorch $(value torch <<<"$torch") with $(value blas <<<"$torch")"
 echo

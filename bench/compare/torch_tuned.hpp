@@ -6,27 +6,15 @@
 /// 1/256), Adam in place, asinh by vectorised operators.
 #pragma once
 
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "bench/compare/torch_plain.hpp"
+#include "bench/compare/torch_run.hpp"
 
 namespace calofuse::bench {
 inline constexpr std::int64_t kTunedParameters = kPlainParameters - 9 * (2 * kFilters + kDense);
-
-/// torch::dropout spends most of its time in the generator: one 64-bit draw serves 8 elements here.
-inline Tensor cheap_dropout(Tensor const& x, double rate, bool on)
-{
-    if (!on) return x;
-    std::int64_t const cut = std::lround(256 * rate), words = (x.numel() + 7) / 8;
-    Tensor const random =
-        torch::empty({words}, torch::kInt64)
-            .random_(std::numeric_limits<std::int64_t>::min(), c10::optional<std::int64_t>());
-    Tensor const keep = random.view(torch::kUInt8).narrow(0, 0, x.numel()).view(x.sizes()) >= cut;
-    return x * keep.to(x.scalar_type()).mul_(256.0 / static_cast<double>(256 - cut));
-}
 
 inline Tensor leaky(Tensor x)
 {
@@ -202,39 +190,5 @@ struct TunedHybrid final : TorchHybrid {
     Tensor adjacency;
     bool dropout;
     std::vector<std::shared_ptr<GraphConv>> gnn;
-};
-
-/// LibTorch 1.13 has no fused Adam on a CPU: everything in place, gradients replaced, not zeroed.
-class TunedAdam {
-  public:
-    explicit TunedAdam(std::vector<Tensor> parameters) : parameters_(std::move(parameters))
-    {
-        for (Tensor const& p : parameters_) {
-            mean_.push_back(torch::zeros_like(p));
-            square_.push_back(torch::zeros_like(p));
-        }
-    }
-    void zero_grad()
-    {
-        for (Tensor& p : parameters_)
-            p.mutable_grad() = Tensor();
-    }
-    void step()
-    {
-        torch::NoGradGuard const no_grad;
-        ++steps_;
-        double const c1 = 1 - std::pow(0.9, steps_), c2 = 1 - std::pow(0.999, steps_);
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            Tensor const& g = parameters_[i].grad();
-            mean_[i].mul_(0.9).add_(g, 0.1);
-            square_[i].mul_(0.999).addcmul_(g, g, 0.001);
-            Tensor const spread = (square_[i] / c2).sqrt_().add_(kAdamEps);
-            parameters_[i].addcdiv_(mean_[i], spread, -kAdamRate / c1);
-        }
-    }
-
-  private:
-    std::vector<Tensor> parameters_, mean_, square_;
-    int steps_ = 0;
 };
 }  // namespace calofuse::bench

@@ -1,6 +1,6 @@
 #include "kernels/graph/gat_simd.hpp"
 
-#include "kernels/common/attention_simd.hpp"
+#include "kernels/common/attention_panels_simd.hpp"
 
 namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE {
 namespace {
@@ -46,8 +46,9 @@ Quad edge_term(AttentionGraph const& g, GatTensors const& in, float const* featu
     return sum;
 }
 
-/// f(slot, p before the leaky ReLU, left out) over the slots of target i, heads q to q + 3.
-template <class F>
+/// f(place in a slot array, p before the leaky ReLU, left out) over the slots of a target, heads q to
+/// q + 3.
+template <bool kEdges, class F>
 void each_logit(
     AttentionGraph const& g, GatTensors const& in, Slots const& slots, int q, F const& f)
 {
@@ -55,29 +56,31 @@ void each_logit(
     std::int64_t const step = 3 * std::int64_t{g.stride};
     Quad const t = load_quad(scores + slots.target * step + g.stride);
     float const* features = g.edge + (slots.source - g.source) * g.features;
+    std::int32_t const left_out = g.add_loops ? slots.target : -1;
+    std::int64_t at = slots.first * g.stride + q;
     Quad sum = {};
     int others = 0;
-    for (int n = 0; n < slots.degree; ++n, features += g.features) {
-        if (is_left_out(g, slots, n)) {
-            f(slots.first + n, Quad{}, true);
-            continue;
+    for (int n = 0; n < slots.degree; ++n, at += g.stride) {
+        std::int32_t const from = slots.source[n];
+        Quad p = load_quad(scores + from * step) + t;
+        if constexpr (kEdges) {
+            if (from != left_out) {
+                Quad const u = edge_term(g, in, features + n * g.features, q);
+                p += u;
+                sum += u;
+                ++others;
+            }
         }
-        Quad p = load_quad(scores + slots.source[n] * step) + t;
-        if (g.features > 0) {
-            Quad const u = edge_term(g, in, features, q);
-            p += u;
-            sum += u;
-            ++others;
-        }
-        f(slots.first + n, p, false);
+        f(at, p, from == left_out);
     }
     if (slots.count == slots.degree) return;
-    Quad const p = load_quad(scores + slots.target * step) + t;
-    f(slots.first + slots.degree, others > 0 ? p + sum * (1.0F / static_cast<float>(others)) : p,
-      false);
+    Quad p = load_quad(scores + slots.target * step) + t;
+    if (kEdges && others > 0) p += sum * (1.0F / static_cast<float>(others));
+    f(at, p, false);
 }
 
 /// Exponentials in w.alpha, their sums in w.norm.
+template <bool kEdges>
 void weigh(AttentionGraph const& g,
            GatTensors const& in,
            Block const& block,
@@ -87,10 +90,10 @@ void weigh(AttentionGraph const& g,
         for (std::int32_t i = block.begin; i < block.end; ++i) {
             Slots const slots = slots_of(g, block, i);
             Quad top = splat_quad(slots.count > 0 ? kLeftOut : 0.0F);
-            each_logit(g, in, slots, q, [&](std::int64_t slot, Quad u, bool left_out) {
+            each_logit<kEdges>(g, in, slots, q, [&](std::int64_t at, Quad u, bool left_out) {
                 Quad const p = left_out ? splat_quad(kLeftOut) : leaky_quad(u, g.slope);
                 top = p > top ? p : top;
-                store_quad(w.alpha + slot * g.stride + q, p);
+                store_quad(w.alpha + at, p);
             });
             std::int64_t const target = (i - block.begin) * std::int64_t{g.stride} + q;
             store_quad(w.top + target, top);
@@ -102,23 +105,24 @@ void weigh(AttentionGraph const& g,
 }
 
 /// Exponents minus the saved log-sum-exp, and the slope of the leaky ReLU.
-void logits_again(AttentionGraph const& g,
-                  GatTensors const& in,
-                  Block const& block,
-                  AttentionWork const& w)
+template <bool kEdges>
+void weigh_again(AttentionGraph const& g,
+                 GatTensors const& in,
+                 Block const& block,
+                 AttentionWork const& w)
 {
     Quad const slope = splat_quad(g.slope);
     for (int q = 0; q < g.stride; q += 4)
         for (std::int32_t i = block.begin; i < block.end; ++i) {
             Quad const lse = load_quad(scores_of(g, in, i) + 2 * g.stride + q);
-            each_logit(
-                g, in, slots_of(g, block, i), q, [&](std::int64_t slot, Quad u, bool left_out) {
-                    std::int64_t const at = slot * g.stride + q;
+            each_logit<kEdges>(
+                g, in, slots_of(g, block, i), q, [&](std::int64_t at, Quad u, bool left_out) {
                     store_quad(w.alpha + at,
                                left_out ? splat_quad(kLeftOut) : leaky_quad(u, g.slope) - lse);
                     store_quad(w.slope + at, u > 0.0F ? splat_quad(1.0F) : slope);
                 });
         }
+    weights_again(g, block, w);
 }
 
 void forward(AttentionGraph const& g,
@@ -133,7 +137,7 @@ void forward(AttentionGraph const& g,
         score_panel<V, B, kSpan>(g, in, head, channel);
     });
     each_block(g, [&](Block const& block) {
-        weigh(g, in, block, w);
+        g.features > 0 ? weigh<true>(g, in, block, w) : weigh<false>(g, in, block, w);
         store_lse(g, block, w, scores_of(g, in, block.begin) + 2 * g.stride,
                   3 * std::int64_t{g.stride});
         if (out.alpha != nullptr || out.alpha_loop != nullptr)
@@ -227,8 +231,7 @@ void backward(AttentionGraph const& g,
     fill_zero(w.dsource, std::int64_t{g.end - g.begin} * g.stride);
     each_block(g, [&](Block const& block) {
         if (g.heads < g.stride) fill_zero(w.gradient, block.slots * g.stride);
-        logits_again(g, in, block, w);
-        weights_again(g, block, w);
+        g.features > 0 ? weigh_again<true>(g, in, block, w) : weigh_again<false>(g, in, block, w);
         each_panel(g, [&]<int V, int B, Span kSpan>(int head, int channel) {
             aggregate_backward_panel<V, B, kSpan>(g, block, w, in.h, out.dy, out.dh, head, channel);
         });

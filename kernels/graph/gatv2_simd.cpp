@@ -1,6 +1,6 @@
 #include "kernels/graph/gatv2_simd.hpp"
 
-#include "kernels/common/attention_simd.hpp"
+#include "kernels/common/attention_panels_simd.hpp"
 
 namespace calofuse::cpu::CALOFUSE_ISA_NAMESPACE {
 namespace {
