@@ -4,7 +4,7 @@
 # The three programs run in turn, ROUNDS times, every other round in reverse order. A ratio is taken inside its round, so a
 # machine that slows down or is shared weighs on both sides of it.
 set -euo pipefail
-export LC_ALL=C OMP_NUM_THREADS=1
+export LC_ALL=C OMP_NUM_THREADS=1 GLOG_minloglevel=2
 bin=${1:-$(dirname "$0")/../../build/cpu/bin}
 model=${MODEL:-hybrid} rounds=${ROUNDS:-5} batch=${BATCH:-1024} steps=${STEPS:-10} warmup=${WARMUP:-3}
 for program in calofuse compare_${model}_libtorch; do

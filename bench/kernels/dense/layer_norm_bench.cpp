@@ -3,7 +3,8 @@
 /// Prediction, one core with AVX-512 at 2.8 GHz, cycles a row of 8 vectors: forward 80 for the
 /// exponentials, 130 for the random words, 60 for the rest: 270, or 2.4 us an event; backward 80 for
 /// the exponentials, 120 for the rest: 200, or 1.8 us. Least bytes a row: forward x, shortcut and y,
-/// backward x, dy and twice dx and dshortcut.
+/// backward x, dy and twice dx and dshortcut. Measured on a loaded machine, 32 events: forward 3.2 us
+/// an event, 6.1 with dropout; backward 4.0 and 4.5.
 
 #include "bench/support/bench.hpp"
 #include "bench/support/graphs.hpp"

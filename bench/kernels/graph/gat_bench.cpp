@@ -5,6 +5,8 @@
 /// gathered rows 72 loads and FMA, scores 16 FMA, exponentials 36, random words 36: about 150, or
 /// 1.3 us an event; backward twice the rows, with a store each, 36 sums of lanes: about 350, or 3.1
 /// us. Least bytes a node: forward 128 + 128 + 12 floats, backward 4 x 128 + 12.
+/// Measured on a loaded machine (2.0 GHz by processor time), 32 events: forward 3.5 us an event,
+/// backward 6.8; with dropout 4.1 and 7.3. On 1,024 events both wait for memory.
 /// `step_bytes` counts what a layer keeps for the backward pass and its gradients, by k: the rows of
 /// nodes dominate, and an edge adds the 4 bytes of its source.
 
