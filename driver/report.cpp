@@ -17,20 +17,6 @@ namespace {
 constexpr std::size_t kMistakesPerClass = 4;
 constexpr double kLowestMeanCharge = 3;  // the noise averages out, the pedestal's error does not
 
-/// 12345678 -> "12 345 678", with thin spaces.
-std::string with_spaces(std::int64_t n)
-{
-    std::string digits = fmt::format("{}", n);
-    for (std::size_t i = digits.size(); i > 3; i -= 3)
-        digits.insert(i - 3, "\u202f");
-    return digits;
-}
-
-std::string fraction(double value, int decimals = 4)
-{
-    return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : "–";
-}
-
 std::string interval(Efficiency const& e, int decimals = 4)
 {
     return e.total == 0
@@ -203,7 +189,8 @@ void add_decisions(ReportPage& page, ReportData const& data, Scored const& score
 void add_mistakes(ReportPage& page,
                   ReportData const& data,
                   EventSet const& events,
-                  std::span<float const> pedestals)
+                  std::span<float const> pedestals,
+                  HitViewer* viewer)
 {
     page.section(
         "mistakes", "Most confident mistakes",
@@ -214,7 +201,13 @@ void add_mistakes(ReportPage& page,
         for (Prediction const& p :
              worst_mistakes(data.predictions, label, kMistakesPerClass, kThreshold)) {
             auto const row = find_row(events, p.file_id, p.event_index);
-            if (row) images.push_back(event_image(events, *row, pedestals, p.score));
+            if (!row) continue;
+            images.push_back(event_image(events, *row, pedestals, p.score));
+            if (viewer == nullptr) continue;
+            HitView const view = viewer->view(static_cast<std::int32_t>(*row));
+            images.back().hits = view.overlay;
+            for (std::string const& caption : hit_captions(view, *viewer))
+                images.back().captions.push_back(caption);
         }
     if (images.empty()) {
         page.paragraph(
@@ -223,7 +216,8 @@ void add_mistakes(ReportPage& page,
     }
     page.figure(
         draw_cell_images("Most confident mistakes", images, events.map, kMistakesPerClass, 240),
-        {"Cells are drawn in their true size; grey ones are below 10 ADC.",
+        {"Cells are drawn in their true size; grey ones are below 10 ADC."
+             + (viewer ? hits_caption(*viewer) : std::string()),
          "mistakes that any eye would get right: a broken channel, a wrong map, a wrong label "
          "of a whole file. Narrow showers labelled hadron are most often electrons in the "
          "hadron beam, and early showering pions."},
@@ -233,7 +227,8 @@ void add_mistakes(ReportPage& page,
 void add_detector(ReportPage& page,
                   ReportData const& data,
                   EventSet const* events,
-                  std::string const& why)
+                  std::string const& why,
+                  HitViewer* viewer)
 {
     page.section("detector", "What the detector saw",
                  "Nine modules of 6.5 cm, 5 × 5 cells each and 7 × 7 in the centre; charge "
@@ -273,7 +268,8 @@ void add_detector(ReportPage& page,
                  "detector stood at about 2 degrees to the beam, so showers lean to the right.",
                  "energies that lean differently: then the network can learn the run instead of "
                  "the particle."});
-    add_mistakes(page, data, *events, pedestals);
+    // The charges that the network saw.
+    add_mistakes(page, data, *events, viewer ? viewer->pedestals() : pedestals, viewer);
 }
 
 void add_data(ReportPage& page, ReportData const& data)
@@ -339,7 +335,8 @@ void add_run(ReportPage& page, ReportData const& data)
 
 std::string report_html(ReportData const& data,
                         EventSet const* events,
-                        std::string const& why_no_events)
+                        std::string const& why_no_events,
+                        ReportHits const& hits)
 {
     std::string facts = fmt::format("{} events in {} files, {} for testing. Device {}, {}.",
                                     with_spaces(data.num_events), data.files.size(),
@@ -354,7 +351,8 @@ std::string report_html(ReportData const& data,
     add_learning(page, data);
     add_separation(page, scored);
     add_decisions(page, data, scored);
-    add_detector(page, data, events, why_no_events);
+    add_hits(page, data, events, hits);
+    add_detector(page, data, events, why_no_events, hits.viewer.get());
     add_data(page, data);
     add_run(page, data);
     return page.html();

@@ -6,12 +6,14 @@
 #include <string>
 
 #include "driver/report_data.hpp"
+#include "driver/report_hits.hpp"
 #include "runtime/event_set.hpp"
 
 namespace calofuse {
 /// The page. `events` (with its pedestals, 256) may be null: then the images are left out, and
-/// `why_no_events` is shown.
+/// `why_no_events` is shown. `hits`: of a run of a network on hits.
 std::string report_html(ReportData const& data,
                         EventSet const* events,
-                        std::string const& why_no_events);
+                        std::string const& why_no_events,
+                        ReportHits const& hits = {});
 }  // namespace calofuse

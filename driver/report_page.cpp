@@ -16,6 +16,19 @@ std::string caption_html(Caption const& caption)
 }
 }  // namespace
 
+std::string with_spaces(std::int64_t n)
+{
+    std::string digits = fmt::format("{}", n);
+    for (std::size_t i = digits.size(); i > 3; i -= 3)
+        digits.insert(i - 3, "\u202f");
+    return digits;
+}
+
+std::string fraction(double value, int decimals)
+{
+    return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : "–";
+}
+
 ReportPage::ReportPage(std::string title, std::string subtitle, std::string facts)
     : title_(std::move(title))
 {

@@ -10,6 +10,11 @@
 #include "io/svg.hpp"
 
 namespace calofuse {
+/// 12345678 -> "12 345 678", with thin spaces.
+std::string with_spaces(std::int64_t n);
+/// A dash for what is no number.
+std::string fraction(double value, int decimals = 4);
+
 /// Below a figure: what it shows, and what would be suspicious (may be empty).
 struct Caption {
     std::string shows;

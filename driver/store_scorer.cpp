@@ -9,6 +9,7 @@
 namespace calofuse {
 namespace {
 constexpr std::int64_t kBatch = 1024;  // does not change a score
+}  // namespace
 
 InputScaling scaling_for(Checkpoint const& checkpoint,
                          EventSet const& events,
@@ -22,7 +23,6 @@ InputScaling scaling_for(Checkpoint const& checkpoint,
         scaling.pedestals = events.pedestals;
     return scaling;
 }
-}  // namespace
 
 bool is_training_store(Checkpoint const& checkpoint, EventSet const& events)
 {

@@ -28,6 +28,12 @@ std::vector<float> given_pedestals(Session const& session,
                                    Checkpoint const& checkpoint,
                                    ChannelMap const& map);
 
+/// Scaling of the model with the channel map of the store and the pedestals of the rule above.
+/// `given`: as above, (256) or empty.
+InputScaling scaling_for(Checkpoint const& checkpoint,
+                         EventSet const& events,
+                         std::vector<float> given);
+
 class StoreScorer {
   public:
     /// `events` must outlive this. `given`: as above, (256) or empty.

@@ -182,7 +182,8 @@ void add_display(CommandLine& line, Function<DisplayArgs> run)
     command.numbers("--event", args.events, 0, 1'000'000'000'000, "rows of the store",
                     Need::required);
     command.text("--out", args.out, "FILE.svg", "picture to write", Need::required);
-    command.text("--run-dir", args.run_dir, "DIR", "run whose score to show");
+    command.text("--run-dir", args.run_dir, "DIR",
+                 "run whose score to show; of hits, their edges and attention too");
     command.toggle("--graph", args.graph, "draw hits and the edges between them");
     command.setting("--hits", "hits.rule");
     command.setting("--threshold-adc", "hits.threshold_adc");

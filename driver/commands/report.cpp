@@ -24,11 +24,12 @@ int report(Session const& session, ReportArgs const& args)
     ReportData const data = read_run(args.run_dir);
     check_output(out, Overwrite::yes);
     ReportEvents const pictures = read_report_events(data);
+    EventSet const* const events = pictures.events ? &*pictures.events : nullptr;
+    ReportHits const hits = read_report_hits(data, events);
     std::vector<std::string> const warnings = find_warnings(data, Scored(data.predictions));
-    write_file_atomically(
-        out, report_html(data, pictures.events ? &*pictures.events : nullptr, pictures.why_not),
-        Overwrite::yes);
+    write_file_atomically(out, report_html(data, events, pictures.why_not, hits), Overwrite::yes);
     if (!pictures.why_not.empty()) log::warning("{}", pictures.why_not);
+    if (!hits.why_not.empty()) log::warning("{}", hits.why_not);
     for (std::string const& warning : warnings)
         log::warning("{}", warning);
     if (session.global.json)

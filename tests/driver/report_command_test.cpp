@@ -1,12 +1,18 @@
 /// \file tests/driver/report_command_test.cpp
 /// The commands report and display on a store and a run directory on disk.
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <gtest/gtest.h>
 
 #include "driver/commands/commands.hpp"
+#include "driver/evaluation.hpp"
 #include "driver/event_pictures.hpp"
+#include "driver/hit_view.hpp"
+#include "driver/settings.hpp"
+#include "driver/store_scorer.hpp"
 #include "io/store.hpp"
+#include "models/registry.hpp"
 #include "tests/support/synthetic_run.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tests/support/xml_check.hpp"
@@ -116,6 +122,47 @@ TEST(DisplayCommand, draws_cells_and_scores)
     EXPECT_TRUE(holds(fmt::format("sum {:.0f} ADC", total)));  // not a test event: no score
     float const score = read_predictions(disk.folder / "run/predictions_test.csv")[0].score;
     EXPECT_NE(text_of(out).find(fmt::format("score {:.4f}, sum", score)), std::string::npos);
+}
+
+TEST(DisplayCommand, asks_the_model_of_the_run_where_it_is_there)
+{
+    Disk const disk;
+    std::string const digest = disk.write();
+    EventSet const events = read_store(disk.run.store);
+    std::string const out = disk.folder / "e.svg";
+    Context ctx = Context::cpu(1);
+    std::filesystem::create_directories(disk.folder / "run/checkpoints");
+    for (char const* name : {"hybrid", "gatv2"}) {
+        Options settings(with_extra(find_model(name).schema()));
+        InputScaling scaling;
+        scaling.pedestals = events.pedestals;
+        Checkpoint saved(name, settings, scaling);
+        saved.store(find_model(name).make(ctx, settings, 4)->parameters());
+        saved.set_progress({{"data_sha256", digest}});
+        saved.write(disk.folder / "run/checkpoints/best.safetensors");
+        write_text(disk.folder / "run/config.toml", "");
+        ASSERT_EQ(commands::display({}, {.data = disk.run.store,
+                                         .events = {7, 59},
+                                         .out = out,
+                                         .run_dir = disk.folder / "run"}),
+                  0);
+        std::string const picture = text_of(out);
+        EXPECT_EQ(scan_xml(picture).error, "");
+        std::vector<std::int32_t> const rows = {7, 59};
+        auto const logits = StoreScorer(ctx, saved, events, {}).logits(rows);
+        for (float const score : scored_events(events, rows, logits).score)
+            EXPECT_NE(picture.find(fmt::format("score {:.4f}, sum", score)), picture.npos) << name;
+        bool const has_hits = is_hit_network(name);
+        EXPECT_EQ(picture.find("class=\"hm\"") != picture.npos, has_hits);
+        EXPECT_EQ(picture.find("× even share") != picture.npos, has_hits);
+    }
+    expect_error(
+        [&] {
+            commands::display(
+                {},
+                {.data = disk.run.store, .events = {7}, .out = out, .run_dir = disk.folder / "no"});
+        },
+        Exit::no_input, "CF-RUN-02");
 }
 
 TEST(DisplayCommand, refuses_rows_that_are_not_there)
