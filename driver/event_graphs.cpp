@@ -78,6 +78,7 @@ HitOverlay hit_overlay(EventGraphBuilder& builder, std::int32_t row, std::span<f
     constexpr double kToCm = kMillimetresPerPositionUnit / 10;
     for (std::size_t h = 0; h < g.energy.size(); ++h) {
         out.position.push_back({g.position[2 * h] * kToCm, g.position[2 * h + 1] * kToCm});
+        out.energy.push_back(static_cast<double>(g.energy[h]));
         for (auto e = static_cast<std::size_t>(g.edge_ptr[h]);
              e < static_cast<std::size_t>(g.edge_ptr[h + 1]); ++e) {
             HitOverlay::Edge edge{g.source[e], static_cast<std::int32_t>(h)};

@@ -230,14 +230,17 @@ Svg num_hits_plot(std::span<Prediction const> predictions, std::span<std::int32_
 }
 
 namespace {
-std::string rule_of(HitOptions const& o)
+std::string rule_of(HitViewer const& viewer)
 {
+    HitOptions const& o = viewer.options();
     std::string const hit =
         o.rule == HitRule::cell
             ? fmt::format("every cell more than {:g} ADC above its pedestal", o.threshold_adc)
             : fmt::format("every group of cells (rule {}) of more than {:g} ADC each",
                           name_of(o.rule), o.threshold_adc);
-    return fmt::format("A hit is {}; an edge joins it with each of its {} nearest.", hit,
+    return fmt::format("A hit is {}; {} {} nearest.", hit,
+                       viewer.learns_edges() ? "in the space of each layer edges join it with its"
+                                             : "edges join it with its",
                        o.neighbours);
 }
 
@@ -273,7 +276,7 @@ void add_hits(ReportPage& page,
         return;
     }
     page.section("hits", "Hits",
-                 "The network sees events as graphs of hits. " + rule_of(hits.viewer->options()));
+                 "The network sees events as graphs of hits. " + rule_of(*hits.viewer));
     std::vector<std::int32_t> const number = hits_of(data.predictions, *events, *hits.viewer);
     std::vector<HitBin> const bins = hit_bins(data.predictions, number, kThreshold);
     page.figure(score_by_hits_plot(bins),

@@ -127,7 +127,9 @@ void draw_outlines(Svg& svg, Face const& face, ChannelMap const& map, HitOverlay
 
 void draw_hits(Svg& svg, Point top_left, double side, ChannelMap const& map, HitOverlay const& hits)
 {
-    CALOFUSE_CHECK(hits.label.size() == kNumCells, hits.label.size() << " labels");
+    CALOFUSE_CHECK(hits.label.size() == kNumCells && hits.energy.size() == hits.position.size(),
+                   hits.label.size() << " labels, " << hits.position.size() << " hits, energies of "
+                                     << hits.energy.size());
     Face const face{top_left, side};
     auto const cells = std::count_if(hits.label.begin(), hits.label.end(),
                                      [](std::int32_t hit) { return hit >= 0; });
@@ -149,7 +151,7 @@ void draw_hits(Svg& svg, Point top_left, double side, ChannelMap const& map, Hit
     double const radius = std::clamp(side / 200, 1.2, 2.6);
     for (std::size_t h = 0; h < hits.position.size(); ++h)
         svg.circle(face.at(hits.position[h].x, hits.position[h].y), radius, "hm",
-                   fmt::format("hit {}", h));
+                   fmt::format("hit {}, {:.0f} ADC", h, hits.energy[h]));
 }
 
 void draw_charge_bar(Svg& svg, Point top_left, double height, ChargeScale const& scale)

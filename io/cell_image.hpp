@@ -37,6 +37,7 @@ struct HitOverlay {
     };
     std::vector<std::int32_t> label;  ///< (249) hit of each cell, -1 = none; empty: no overlay
     std::vector<Point> position;      ///< of each hit: cm from the middle, y up
+    std::vector<double> energy;       ///< of each hit, ADC
     std::vector<Edge> edges;
 };
 

@@ -161,6 +161,10 @@ TEST(HitView, every_event_can_be_drawn)
             HitView const view = viewer.view(c.row);
             EXPECT_EQ(view.overlay.position.size(), c.hits) << name;
             EXPECT_TRUE(view.overlay.edges.empty()) << name;
+            if (c.row == kOneHit)
+                EXPECT_EQ(view.overlay.energy, std::vector<double>{4000 - 60}) << name;
+            else
+                EXPECT_TRUE(view.overlay.energy.empty()) << name;
             EXPECT_TRUE(std::isfinite(view.score)) << name;
             EXPECT_EQ(view.loop.size(), viewer.has_attention() ? c.hits : 0U) << name;
             CellImage const image = image_of(view, viewer);
