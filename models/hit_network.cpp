@@ -37,7 +37,12 @@ HitNetwork::HitNetwork(Context& ctx, HitNetworkConfig config) : config_(std::mov
         blocks_.push_back(block);
         in = out;
     }
-    std::int64_t const read = readout_width(config_.readout, in);
+    bool const gated = config_.attention_readout;
+    if (gated) {
+        gate_ = add_linear("gate", in, 1);
+        gate_.bias = parameters_.add({"gate.bias", {1}, Init::torch_uniform, in});
+    }
+    std::int64_t const read = gated ? in : readout_width(config_.readout, in);
     head0_ = add_linear("head0", read, config_.head);
     head0_.bias = parameters_.add({"head0.bias", {config_.head}, Init::torch_uniform, read});
     head1_ = add_linear("head1", config_.head, 1);
@@ -77,7 +82,9 @@ Var HitNetwork::forward_graph(Tape& tape,
                                row_ptr);
         if (hidden != nullptr) hidden->push_back(x);
     }
-    Var h = layers::hit_readout(tape, x, config_.readout, row_ptr);
+    Var h = config_.attention_readout
+                ? layers::attention_readout(tape, parameters_, x, gate_, row_ptr)
+                : layers::hit_readout(tape, x, config_.readout, row_ptr);
     h = layers::activation(tape, layers::linear(tape, parameters_, h, head0_), Activation::elu, 1);
     h = layers::dropout(tape, h, key(config_.dropout));
     return layers::linear(tape, parameters_, h, head1_);

@@ -16,8 +16,9 @@ struct HitNetworkConfig {
     layers::HitConvolutionOptions convolution;
     std::int64_t layers = 3;
     ReadoutKind readout = ReadoutKind::mean_max_log_sum;
-    std::int64_t head = 128;  ///< width of the dense layer before the logit
-    float dropout = 0.2F;     ///< of each block and before the logit
+    bool attention_readout = false;  ///< instead: a mean with learned weights
+    std::int64_t head = 128;         ///< width of the dense layer before the logit
+    float dropout = 0.2F;            ///< of each block and before the logit
     std::uint64_t seed = 1;
 };
 
@@ -45,7 +46,7 @@ class HitNetwork : public Model {
     };
     HitNetworkConfig config_;
     std::vector<Block> blocks_;
-    layers::LinearWeights head0_, head1_;
+    layers::LinearWeights gate_, head0_, head1_;
 };
 
 OptionSchema gat_schema();

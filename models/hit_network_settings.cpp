@@ -48,7 +48,7 @@ OptionSchema schema_of(HitConvolution kind)
                              "whose GravNet (kernels/graph/gravnet.hpp)"));
     }
     out.push_back(one_of("model.readout", "mean_max_log_sum",
-                         {"mean", "max", "sum", "log_sum", "mean_max_log_sum"},
+                         {"mean", "max", "sum", "log_sum", "mean_max_log_sum", "attention"},
                          "hits of an event to one vector (kernels/graph/readout.hpp)"));
     out.push_back({"model.head", c.head, "width of the dense layer before the logit", 1, 4096});
     out.push_back(rate("model.dropout", 0.2, "of each block and before the logit"));
@@ -112,7 +112,8 @@ std::unique_ptr<Model> make(Context& ctx,
                         "8 is the default");
     }
     c.layers = options.get_int("model.layers");
-    c.readout = readout_from(options.get_string("model.readout"));
+    c.attention_readout = options.get_string("model.readout") == "attention";
+    if (!c.attention_readout) c.readout = readout_from(options.get_string("model.readout"));
     c.head = options.get_int("model.head");
     c.dropout = static_cast<float>(options.get_double("model.dropout"));
     c.seed = seed;

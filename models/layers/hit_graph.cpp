@@ -2,6 +2,7 @@
 
 #include "kernels/calo/event_graph.hpp"
 #include "kernels/dense/layer_norm.hpp"
+#include "kernels/graph/attention_readout.hpp"
 #include "runtime/random.hpp"
 
 namespace calofuse::layers {
@@ -100,6 +101,30 @@ Var hit_readout(Tape& tape, Var x, ReadoutKind kind, TensorRef row_ptr)
     Context* const ctx = &tape.ctx();
     tape.record(
         "readout", [=] { readout_forward(*ctx, args); }, [=] { readout_backward(*ctx, grad); });
+    return y;
+}
+
+Var attention_readout(
+    Tape& tape, Parameters const& parameters, Var x, LinearWeights const& gate, TensorRef row_ptr)
+{
+    std::int64_t const events = row_ptr.shape[0] - 1, nodes = x.value.shape[0];
+    Var const score = linear(tape, parameters, x, gate, true, row_ptr);
+    Var const y = tape.make({events, x.value.shape[1]});
+    AttentionReadoutArgs const args{.x = x.value,
+                                    .score = score.value,
+                                    .row_ptr = row_ptr,
+                                    .weight = tape.make_value(DType::f32, {nodes, 1}),
+                                    .y = y.value};
+    AttentionReadoutGradArgs const grad{.x = x.value,
+                                        .weight = args.weight,
+                                        .row_ptr = row_ptr,
+                                        .dy = y.grad,
+                                        .dx = x.grad,
+                                        .dscore = score.grad};
+    Context* const ctx = &tape.ctx();
+    tape.record(
+        "attention_readout", [=] { attention_readout_forward(*ctx, args); },
+        [=] { attention_readout_backward(*ctx, grad); });
     return y;
 }
 }  // namespace calofuse::layers

@@ -43,4 +43,9 @@ Var norm_block(Tape& tape,
 
 /// Hits to one vector an event (kernels/graph/readout.hpp): x (N, W) -> (B, readout_width(kind, W)).
 Var hit_readout(Tape& tape, Var x, ReadoutKind kind, TensorRef row_ptr);
+
+/// The same with learned weights (kernels/graph/attention_readout.hpp): x (N, W) -> (B, W). `gate` maps
+/// a hit to its score (N, 1).
+Var attention_readout(
+    Tape& tape, Parameters const& parameters, Var x, LinearWeights const& gate, TensorRef row_ptr);
 }  // namespace calofuse::layers

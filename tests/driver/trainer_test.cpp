@@ -158,8 +158,11 @@ TEST(Presets, hold_known_settings)
         ConfigSources sources;
         sources.file = entry.path().string();
         std::string const stem = entry.path().stem().string();  // <model>, or <model>_<variant>
-        ModelEntry const& model = find_model(stem.substr(0, stem.find('_')));
-        EXPECT_NO_THROW(resolve_options(with_extra(model.schema()), sources)) << entry;
+        ModelEntry const* model = nullptr;
+        for (ModelEntry const& m : all_models())
+            if (stem == m.name || stem.rfind(std::string(m.name) + "_", 0) == 0) model = &m;
+        ASSERT_NE(model, nullptr) << entry;
+        EXPECT_NO_THROW(resolve_options(with_extra(model->schema()), sources)) << entry;
         ++presets;
     }
     EXPECT_GE(presets, 2);

@@ -102,6 +102,17 @@ TEST(HitNetwork, gradient_is_the_slope_of_the_loss)
     }
 }
 
+TEST(HitNetwork, learns_a_toy_with_every_readout)
+{
+    for (int which = 0; which < 5; ++which) {
+        HitNetworkConfig config = small_config(HitConvolution::gat);
+        config.attention_readout = which == 4;
+        config.readout = static_cast<ReadoutKind>(which);
+        double const start = train_some(config, 1, 1).loss;
+        EXPECT_LT(train_some(config, 1, 60).loss, 0.6 * start) << which;
+    }
+}
+
 TEST(HitNetwork, learns_a_toy)
 {
     for (HitConvolution const kind : kAllKinds)
