@@ -8,6 +8,10 @@
 ///     4,500 cycles
 /// together 9,000 cycles = 3.2 us, 310 k events/s (measured 200 k to 250 k with the machine's other
 /// half busy). Least bytes: 512 in, 34 x (104 + 4 + 32) out.
+#include <random>
+
+#include "bench/support/bench.hpp"
+#include "io/simulator.hpp"
 #include "kernels/calo/event_graph.hpp"
 #include "runtime/channel_map.hpp"
 
