@@ -1,3 +1,4 @@
+#include "kernels/graph/knn.hpp"
 #include "models/hit_network.hpp"
 #include "models/hit_options.hpp"
 
@@ -102,14 +103,21 @@ std::unique_ptr<Model> make(Context& ctx,
     if (kind == HitConvolution::edge_conv) {
         conv.aggregate = aggregate_from(options.get_string("model.aggregate"));
         conv.dynamic = options.get_bool("model.dynamic");
+        if (conv.dynamic && conv.channels > kMaxKnnDims)
+            throw Error(Exit::config, "CF-CFG-12",
+                        "model.dynamic searches neighbours in at most "
+                            + std::to_string(kMaxKnnDims) + " dimensions, model.width is "
+                            + std::to_string(conv.channels),
+                        "set model.width to 128 or less");
     }
     if (kind == HitConvolution::gravnet) {
         conv.space = options.get_int("model.space");
         conv.propagate = options.get_int("model.propagate");
         conv.variant = variant_from(options.get_string("model.variant"));
-        if (conv.neighbours < 2)
-            throw Error(Exit::config, "CF-CFG-12", "gravnet needs hits.neighbours of at least 2",
-                        "8 is the default");
+        if (gravnet_rule(conv.variant).with_self && conv.neighbours < 2)
+            throw Error(Exit::config, "CF-CFG-12",
+                        "gravnet of variant pyg needs hits.neighbours of at least 2",
+                        "it counts the hit itself; 8 is the default");
     }
     c.layers = options.get_int("model.layers");
     c.attention_readout = options.get_string("model.readout") == "attention";

@@ -14,7 +14,7 @@ Tape::Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> c
 {
     forward(*this);
     for (std::size_t i = 0; i < arenas_.size(); ++i)
-        arenas_[i] = std::make_unique<Buffer<std::uint8_t>>(ctx, arena_bytes_[i]);
+        arenas_[i] = std::make_unique<Scratch<std::uint8_t>>(ctx, arena_bytes_[i]);
     std::int64_t const planned = bytes();
     planning_ = false;
     arena_bytes_ = {};
@@ -84,7 +84,8 @@ void Tape::run()
 void Tape::backward()
 {
     CALOFUSE_CHECK(mode_ == Mode::train, "backward of a tape that was not recorded for training");
-    arenas_[static_cast<std::size_t>(Arena::grad)]->zero();
+    Scratch<std::uint8_t> const& grads = *arenas_[static_cast<std::size_t>(Arena::grad)];
+    ctx_->fill_zero(grads.data(), static_cast<std::size_t>(grads.size()));
     for (Ragged const& r : ragged_)
         zero_rows(*ctx_, {.row_ptr = r.row_ptr, .x = r.grad});
     for (auto call = calls_.rbegin(); call != calls_.rend(); ++call)

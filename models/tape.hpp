@@ -82,7 +82,7 @@ class Tape {
     TensorRef step_;
     bool planning_ = true;
     std::array<std::int64_t, 3> arena_bytes_ = {};
-    std::array<std::unique_ptr<Buffer<std::uint8_t>>, 3> arenas_;
+    std::array<std::unique_ptr<Scratch<std::uint8_t>>, 3> arenas_;
     std::vector<Ragged> ragged_;  ///< gradients that are zeroed as far as their rows exist
     std::vector<Call> calls_;
     Timer timer_;

@@ -1,6 +1,7 @@
 #include "runtime/context.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -47,11 +48,14 @@ struct Context::Pool {
     std::vector<Block> blocks;
     std::int64_t num_allocations = 0;
 
-    void* take(std::size_t bytes)
+    /// Sizes up to kHugePage are powers of two: scratch whose size follows the data settles soon.
+    void* take(std::size_t wanted)
     {
+        std::size_t const bytes = wanted <= kHugePage ? std::bit_ceil(std::max(wanted, kAlignment))
+                                                      : rounded_up(wanted, kHugePage);
         Block* best = nullptr;
         for (Block& b : blocks) {
-            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= 2 * bytes + 4096;
+            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= 2 * bytes;
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {

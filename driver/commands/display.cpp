@@ -164,7 +164,9 @@ int display(Session const& session, DisplayArgs const& args)
         scores = model ? computed_scores(ctx, *model, events, args.events, given)
                        : listed_scores(events, args.events, args.run_dir);
     }
-    std::vector<float> const pedestals = viewer ? viewer->pedestals() : pedestals_of(events);
+    std::vector<float> const pedestals = viewer           ? viewer->pedestals()
+                                         : !given.empty() ? given
+                                                          : pedestals_of(events);
     EventGraphBuilder builder(ctx, events, pedestals, asked, 1);
     std::vector<CellImage> images;
     Json list = Json::array();

@@ -1,5 +1,7 @@
 #include "kernels/calo/event_graph.hpp"
 
+#include <limits>
+
 #include "kernels/common/check.hpp"
 #include "runtime/channel_map.hpp"
 
@@ -23,6 +25,9 @@ void check(EventGraphArgs const& args)
                    "source is " << args.source.describe() << ", but " << batch
                                 << " events may have " << batch * max_edges(args.options)
                                 << " edges");
+    CALOFUSE_CHECK(batch * max_edges(args.options) <= std::numeric_limits<std::int32_t>::max(),
+                   batch << " events may have " << batch * max_edges(args.options)
+                         << " edges, which a 32-bit index cannot count");
     check_tensor(args.row_ptr, DType::i32, {batch + 1}, "row_ptr");
     check_tensor(args.x, DType::f32, {nodes, kNumHitFeatures}, "x");
     check_tensor(args.position, DType::f32, {nodes, 2}, "position");

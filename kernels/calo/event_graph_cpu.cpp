@@ -167,8 +167,8 @@ void event_graph(Context& ctx, EventGraphArgs const& args)
     find_all_hits(ctx, args, out, hits.data());
 
     // Edges of each event, then their sums.
-    auto const nearest =
-        ctx.scratch<std::int32_t>(args.options.symmetrise ? out.row_ptr[batch] * out.k : 0);
+    auto const nearest = ctx.scratch<std::int32_t>(
+        args.options.symmetrise ? std::int64_t{out.row_ptr[batch]} * out.k : 0);
     first_edge.data()[0] = 0;
     for (std::int64_t b = 0; b < batch; ++b) {
         int const n = hits.data()[b].num_hits;

@@ -1,19 +1,19 @@
 #include "kernels/calo/pedestal.hpp"
 
 #include "kernels/common/check.hpp"
+#include "runtime/channel_map.hpp"
 
 namespace calofuse {
 namespace {
-constexpr std::int64_t kChannels = 256;
 
 void check(PedestalArgs const& args)
 {
     auto const adc = args.adc.view<std::uint16_t const, 2>();
     auto const rows = args.rows.view<std::int32_t const, 1>();
     auto const channels = args.channels.view<std::int32_t const, 1>();
-    CALOFUSE_CHECK(adc.shape[1] == kChannels, "adc is " << args.adc.describe());
-    CALOFUSE_CHECK(channels.size() <= kChannels, "channels is " << args.channels.describe());
-    check_tensor(args.pedestal, DType::f32, {kChannels}, "pedestal");
+    CALOFUSE_CHECK(adc.shape[1] == kNumChannels, "adc is " << args.adc.describe());
+    CALOFUSE_CHECK(channels.size() <= kNumChannels, "channels is " << args.channels.describe());
+    check_tensor(args.pedestal, DType::f32, {kNumChannels}, "pedestal");
     check_tensor(args.a, DType::f32, {rows.size(), channels.size()}, "a");
 }
 }  // namespace

@@ -2,7 +2,8 @@
 /// What a hit is, and how a graph of hits is made of one event: the settings and sizes that all
 /// operators of the graph path share.
 ///
-/// A cell is on if its energy a = max(0, adc - pedestal) exceeds max(threshold_adc, 3 sigma). Rules:
+/// A cell is on if its energy a = max(0, adc - pedestal) exceeds max(threshold_adc, 3 sigma), where
+/// the caller knows the noise sigma of each channel, else threshold_adc. Rules:
 ///   ccl         connected on-cells of one module, corners included
 ///   ccl_global  the same across module borders (adjacent_cells(), runtime/channel_map.hpp)
 ///   watershed   every on-cell points to the largest on-cell among itself and its neighbours in the

@@ -4,7 +4,7 @@
 /// dense/linear, the neighbours from a kNN search in s:
 ///   w[i, j]    = exp(-10 |s[i] - s[j]|^2)
 ///   mean[i, c] = sum_j w[i, j] h[j, c] / M,   max[i, c] = max_j w[i, j] h[j, c]
-/// j runs over the list of node i. A node whose list is empty gets 0. Gradients flow to h and,
+/// j runs over the list of node i. A node whose list is empty gets 0 for both (minus its own features where the variant says so). Gradients flow to h and,
 /// through the weights, to s; the lists are constants. Four implementations of the paper differ in
 /// the details below, all of them behind GravNetVariant.
 #pragma once

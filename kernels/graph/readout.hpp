@@ -19,8 +19,9 @@ constexpr std::int64_t readout_width(ReadoutKind kind, std::int64_t features)
 }
 
 struct ReadoutArgs {
-    TensorRef x;             ///< (B, V, F) f32; with row_ptr: (N, F)
-    TensorRef row_ptr = {};  ///< (B + 1) i32, ascending from 0 to N; empty: V nodes each
+    TensorRef x;  ///< (B, V, F) f32; with row_ptr: (N, F)
+    TensorRef row_ptr =
+        {};  ///< (B + 1) i32, ascending from 0, row_ptr[B] <= N; empty: V nodes each
     ReadoutKind kind = ReadoutKind::mean;
     std::int64_t column = 0;  ///< first column of y that is written
     TensorRef y;  ///< (B, L) f32, L >= column + readout_width; other columns are left alone

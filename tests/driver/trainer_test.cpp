@@ -32,12 +32,13 @@ TrainingEnd train(Toy const& toy,
                   int threads,
                   int stop_after = -1,
                   bool resume = false,
-                  std::vector<EpochFigures>* epochs = nullptr)
+                  std::vector<EpochFigures>* epochs = nullptr,
+                  char const* model = "hybrid")
 {
     Context ctx = Context::cpu(threads);
     RunDirectory const run = resume ? RunDirectory::open(folder) : new_run(folder);
     int polls = 0;
-    Trainer trainer(ctx, "hybrid", settings, toy.events, toy.split, toy.scaling, run,
+    Trainer trainer(ctx, model, settings, toy.events, toy.split, toy.scaling, run,
                     {.epoch_done =
                          [&](EpochFigures const& f) {
                              if (epochs != nullptr) epochs->push_back(f);
@@ -74,6 +75,30 @@ TEST(Trainer, threads_and_interruptions_change_no_bit)
         return std::count(text.begin(), text.end(), '\n');
     };
     EXPECT_EQ(rows("stopped"), rows("whole"));
+}
+
+TEST(Trainer, network_on_hits_goes_on_with_the_same_bits)
+{
+    Toy const toy;
+    TempFolder const folder;
+    Options settings(with_extra(find_model("gat").schema()));
+    settings.set("model.layers", std::int64_t{2});
+    settings.set("model.heads", std::int64_t{2});
+    settings.set("model.channels", std::int64_t{8});
+    settings.set("model.attention_dropout", 0.1);
+    settings.set("train.epochs", std::int64_t{2});
+    settings.set("train.batch_size", std::int64_t{60});  // two passes, the second with padding
+    std::vector<EpochFigures> epochs;
+    EXPECT_EQ(train(toy, settings, folder / "whole", 1, -1, false, &epochs, "gat"),
+              TrainingEnd::epochs);
+    EXPECT_EQ(train(toy, settings, folder / "stopped", 2, 13, false, nullptr, "gat"),
+              TrainingEnd::interrupted);
+    EXPECT_EQ(train(toy, settings, folder / "stopped", 2, -1, true, nullptr, "gat"),
+              TrainingEnd::epochs);
+    EXPECT_TRUE(bytes_of(folder / "stopped/checkpoints/last.safetensors")
+                == bytes_of(folder / "whole/checkpoints/last.safetensors"));
+    ASSERT_EQ(epochs.size(), 2U);
+    EXPECT_LT(epochs[1].loss, epochs[0].loss);
 }
 
 TEST(Trainer, other_seed_gives_other_weights)
