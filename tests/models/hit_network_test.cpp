@@ -194,6 +194,88 @@ TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
     }
 }
 
+TEST(HitNetwork, order_of_the_channels_changes_no_bit)
+{
+    ToyEvents const events(20);
+    InputScaling const scaling = toy_scaling();
+    InputScaling moved = scaling;
+    auto const place = [](std::size_t channel) {
+        return (channel * 77 + 13) % kNumChannels;
+    };
+    std::vector<std::uint16_t> adc(events.adc.size());
+    for (std::size_t e = 0; e < 20; ++e)
+        for (std::size_t c = 0; c < kNumChannels; ++c)
+            adc[e * kNumChannels + place(c)] = events.adc[e * kNumChannels + c];
+    for (std::size_t k = 0; k < kNumCells; ++k)
+        moved.channels[k] =
+            static_cast<std::int32_t>(place(static_cast<std::size_t>(scaling.channels[k])));
+    Context ctx = Context::cpu(1);
+    HitNetwork model(ctx, small_config(HitConvolution::gat));
+    EventInput const input(ctx, scaling, events.adc), other(ctx, moved, adc);
+    Scorer first(ctx, model, input, 20, Mode::evaluate),
+        second(ctx, model, other, 20, Mode::evaluate);
+    EXPECT_EQ(first.run(events.rows), second.run(events.rows));
+}
+
+/// The graph with its hits in reverse order, event by event, and every edge with it.
+struct Reversed {
+    std::vector<float> x, position;
+    std::vector<std::int32_t> edge_ptr, source;
+
+    explicit Reversed(layers::HitGraph const& g) : edge_ptr(1, 0)
+    {
+        auto const row_ptr = g.row_ptr.flat<std::int32_t const>();
+        auto const ptr = g.edge_ptr.flat<std::int32_t const>();
+        auto const from = g.source.flat<std::int32_t const>();
+        auto const features = g.x.view<float const, 2>();
+        auto const place = g.position.view<float const, 2>();
+        for (std::int64_t b = 0; b < g.events(); ++b)
+            for (std::int32_t i = row_ptr[b + 1] - 1; i >= row_ptr[b]; --i) {
+                for (int f = 0; f < kNumHitFeatures; ++f)
+                    x.push_back(features(i, f));
+                position.insert(position.end(), {place(i, 0), place(i, 1)});
+                for (std::int32_t e = ptr[i]; e < ptr[i + 1]; ++e)
+                    source.push_back(row_ptr[b] + row_ptr[b + 1] - 1 - from[e]);
+                edge_ptr.push_back(static_cast<std::int32_t>(source.size()));
+            }
+    }
+};
+
+TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
+{
+    for (HitConvolution const kind : kAllKinds) {
+        Context ctx = Context::cpu(1);
+        ToyEvents const events(20);
+        HitNetwork model(ctx, small_config(kind));
+        EventInput const input(ctx, toy_scaling(), events.adc);
+        Buffer<std::int32_t> const rows(ctx, events.rows);
+        Buffer<std::int64_t> const step(ctx, 2);
+        layers::HitGraph graph;
+        TensorRef logits, logits_of_reversed;
+        Tape tape(ctx, Mode::evaluate, step.ref(), [&](Tape& t) {
+            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits, false);
+            logits = model.forward_graph(t, graph).value;
+        });
+        tape.run();
+        Reversed const r(graph);
+        auto const nodes = static_cast<std::int64_t>(r.edge_ptr.size()) - 1;
+        Buffer<float> const x(ctx, r.x), position(ctx, r.position);
+        Buffer<std::int32_t> const edge_ptr(ctx, r.edge_ptr), source(ctx, r.source);
+        layers::HitGraph const reversed{.row_ptr = graph.row_ptr,
+                                        .x = x.ref({nodes, kNumHitFeatures}),
+                                        .position = position.ref({nodes, 2}),
+                                        .edge_ptr = edge_ptr.ref(),
+                                        .source = source.ref(),
+                                        .edge_x = {}};
+        Tape other(ctx, Mode::evaluate, step.ref(),
+                   [&](Tape& t) { logits_of_reversed = model.forward_graph(t, reversed).value; });
+        other.run();
+        auto const want = logits.flat<float const>(), got = logits_of_reversed.flat<float const>();
+        for (std::int64_t b = 0; b < 20; ++b)
+            EXPECT_NEAR(got[b], want[b], 2e-5F) << name(kind) << ' ' << b;
+    }
+}
+
 TEST(HitNetwork, batch_of_empty_events_is_harmless)
 {
     for (HitConvolution const kind : kAllKinds) {
