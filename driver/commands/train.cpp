@@ -126,8 +126,11 @@ struct Job {
 Job open_job(Session const& session, TrainArgs const& args)
 {
     if (!args.resume) {
-        OptionSchema const extra = find_model(args.model).schema();
-        Options const settings = resolve_settings(session, extra);
+        ModelEntry const& model = find_model(args.model);
+        Options const settings = resolve_settings(session, model.schema());
+        // A model refuses settings that do not fit together: before the run has a folder.
+        Context ctx = Context::cpu(1);
+        model.make(ctx, settings, 0);
         return {settings, args.model, RunDirectory::create(args.run_dir)};
     }
     RunDirectory const run = RunDirectory::open(args.run_dir);

@@ -127,6 +127,22 @@ TEST_F(Training, retrain_on_all_leaves_the_first_training_alone_and_uses_every_e
     EXPECT_NE(predict("beam.h5", {"--checkpoint", checkpoint}), predict("beam.h5", {}));
 }
 
+TEST_F(Training, settings_that_do_not_fit_together_leave_no_folder)
+{
+    std::vector<Words> const mistakes = {
+        {"--model", "edge_conv", "--set", "model.dynamic=true", "--set", "model.width=256"},
+        {"--model", "gravnet", "--set", "hits.neighbours=1"},
+        {"--model", "hybrid", "--set", "model.gnn=gat", "--set", "model.gat_heads=7"}};
+    for (Words const& mistake : mistakes) {
+        Words words = {"train", "--data", "beam.h5", "--run-dir", "none"};
+        words.insert(words.end(), mistake.begin(), mistake.end());
+        Outcome const got = run_here(words);
+        EXPECT_EQ(got.exit, 78) << got.err;
+        EXPECT_NE(got.err.find("error[CF-CFG-1"), got.err.npos) << got.err;
+        EXPECT_FALSE(std::filesystem::exists(folder_ / "none")) << mistake[1];
+    }
+}
+
 TEST_F(Training, the_hint_of_a_stop_goes_on)
 {
     Program program({"train", "--data", "beam.h5", "--run-dir", "r", "--epochs", "10000",
