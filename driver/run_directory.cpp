@@ -14,19 +14,23 @@ namespace calofuse {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-RunDirectory RunDirectory::create(std::string const& path)
+RunDirectory RunDirectory::unused(std::string const& path)
 {
     RunDirectory const run(path);
     if (run.has("config.toml"))
         throw Error(Exit::cannot_create, "CF-RUN-01", quoted(path) + " holds a run already",
                     "take another --run-dir, or go on with --resume");
+    return run;
+}
+
+void RunDirectory::make_folders() const
+{
     std::error_code error;
-    fs::create_directories(run.file("checkpoints"), error);
+    fs::create_directories(file("checkpoints"), error);
     if (error)
         throw Error(error == std::errc::permission_denied ? Exit::permission : Exit::cannot_create,
-                    "CF-RUN-05", quoted(path) + " cannot be created: " + error.message(),
+                    "CF-RUN-05", quoted(path_) + " cannot be created: " + error.message(),
                     "choose a folder that you may write to");
-    return run;
 }
 
 RunDirectory RunDirectory::open(std::string const& path)

@@ -13,9 +13,11 @@
 namespace calofuse {
 class RunDirectory {
   public:
-    /// A new one; refuses a folder that holds a run already.
-    static RunDirectory create(std::string const& path);
-    /// One that `create` made.
+    /// For a new run: CF-RUN-01 if the folder holds one already. Makes nothing yet.
+    static RunDirectory unused(std::string const& path);
+    /// Makes the folder and checkpoints/ in it.
+    void make_folders() const;
+    /// One that a training has written to.
     static RunDirectory open(std::string const& path);
 
     std::string file(std::string const& name) const { return path_ + "/" + name; }

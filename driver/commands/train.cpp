@@ -126,12 +126,9 @@ struct Job {
 Job open_job(Session const& session, TrainArgs const& args)
 {
     if (!args.resume) {
-        ModelEntry const& model = find_model(args.model);
-        Options const settings = resolve_settings(session, model.schema());
-        // A model refuses settings that do not fit together: before the run has a folder.
-        Context ctx = Context::cpu(1);
-        model.make(ctx, settings, 0);
-        return {settings, args.model, RunDirectory::create(args.run_dir)};
+        OptionSchema const extra = find_model(args.model).schema();
+        Options const settings = resolve_settings(session, extra);
+        return {settings, args.model, RunDirectory::unused(args.run_dir)};
     }
     RunDirectory const run = RunDirectory::open(args.run_dir);
     std::string const model = Checkpoint::read(run.checkpoint("last")).model();
@@ -223,9 +220,6 @@ Trained run_training(
     Split const split = split_of(s, events);
     InputScaling const scaling = scaling_of(s, events, split);
     double const prepare_s = now_s() - begin;
-    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
-    job.run.write_json("env.json", environment(session, ctx, s));
-    job.run.write_json("data.json", data_record(data.path, events, split));
     log::info("{}: {} events of {} files; train {}, valid {}, test {}", data.path, events.size(),
               events.files.size(), split.train.size(), split.valid.size(), split.test.size());
 
@@ -234,6 +228,11 @@ Trained run_training(
                     hooks_of(progress, s.get_int("train.epochs")));
     log::detail("{}: {:.0f} MB for one training step", job.model,
                 static_cast<double>(trainer.planned_bytes()) / 1e6);
+    // Settings, store and model have been accepted: what is refused leaves no folder behind.
+    job.run.make_folders();
+    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
+    job.run.write_json("env.json", environment(session, ctx, s));
+    job.run.write_json("data.json", data_record(data.path, events, split));
     resume ? trainer.resume() : trainer.start();
     TrainingEnd const end = trainer.run();
     progress.clear();
@@ -282,7 +281,7 @@ Job job_on_everything(Job const& job, std::int64_t epochs)
     settings.set("split.valid", 0.0);
     settings.set("split.test", 0.0);
     settings.set("split.fraction", 1.0);
-    return {settings, job.model, RunDirectory::create(job.run.file("retrained"))};
+    return {settings, job.model, RunDirectory::unused(job.run.file("retrained"))};
 }
 
 void print_summary(Json const& summary, Evaluation const& test)

@@ -143,6 +143,13 @@ TEST_F(Training, settings_that_do_not_fit_together_leave_no_folder)
     }
 }
 
+TEST_F(Training, a_store_that_is_not_there_leaves_no_folder)
+{
+    Outcome const got = run_here({"train", "--data", "missing.h5", "--run-dir", "none"});
+    EXPECT_EQ(got.exit, 66) << got.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "none"));
+}
+
 TEST_F(Training, the_hint_of_a_stop_goes_on)
 {
     Program program({"train", "--data", "beam.h5", "--run-dir", "r", "--epochs", "10000",

@@ -198,7 +198,7 @@ TEST(RunDirectory, holds_one_run)
     TempFolder const folder;
     EXPECT_THROW(RunDirectory::open(folder / "nothing"), Error);
     new_run(folder / "run");
-    EXPECT_THROW(RunDirectory::create(folder / "run"), Error);
+    EXPECT_THROW(RunDirectory::unused(folder / "run"), Error);
     EXPECT_NO_THROW(RunDirectory::open(folder / "run"));
 }
 }  // namespace calofuse::test

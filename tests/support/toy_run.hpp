@@ -58,7 +58,8 @@ inline Options toy_settings(std::int64_t epochs)
 /// A run directory with its marker, as the train command makes it.
 inline RunDirectory new_run(std::string const& path)
 {
-    RunDirectory const run = RunDirectory::create(path);
+    RunDirectory const run = RunDirectory::unused(path);
+    run.make_folders();
     run.write_text("config.toml", "");
     return run;
 }
