@@ -4,11 +4,14 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <fmt/format.h>
 #include <new>
 #include <sys/mman.h>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "runtime/device.hpp"
 
 #if CALOFUSE_HAS_CUDA
 #    include "runtime/cuda_check.cuh"
@@ -38,28 +41,49 @@ void* allocate_host(std::size_t bytes)
 }
 }  // namespace
 
-/// Blocks are kept until the context dies: a step asks for the same sizes again and again.
+/// Blocks are kept until the context dies: a step asks for the same sizes again and again. On a GPU
+/// all work of a context is ordered by its one stream, so a block can be handed out again at once.
 struct Context::Pool {
     struct Block {
         void* data;
         std::size_t bytes;
         bool in_use;
     };
+    Backend backend;
     std::vector<Block> blocks;
     std::int64_t num_allocations = 0;
 
-    /// Sizes up to kHugePage are powers of two: scratch whose size follows the data settles soon.
+    /// On a GPU sizes never follow the data, and exact sizes let a checker see every access past
+    /// the end. On the CPU sizes up to kHugePage are powers of two, so that scratch whose size
+    /// follows the data settles soon.
+    std::size_t block_bytes(std::size_t wanted) const
+    {
+        if (backend == Backend::cuda) return wanted;
+        return wanted <= kHugePage ? std::bit_ceil(std::max(wanted, kAlignment))
+                                   : rounded_up(wanted, kHugePage);
+    }
+    void* allocate(std::size_t bytes) const
+    {
+#if CALOFUSE_HAS_CUDA
+        if (backend == Backend::cuda) {
+            void* data = nullptr;
+            CALOFUSE_CUDA_CHECK(cudaMalloc(&data, bytes));
+            return data;
+        }
+#endif
+        return allocate_host(bytes);
+    }
     void* take(std::size_t wanted)
     {
-        std::size_t const bytes = wanted <= kHugePage ? std::bit_ceil(std::max(wanted, kAlignment))
-                                                      : rounded_up(wanted, kHugePage);
+        std::size_t const bytes = block_bytes(wanted);
+        std::size_t const most = backend == Backend::cuda ? bytes : 2 * bytes;
         Block* best = nullptr;
         for (Block& b : blocks) {
-            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= 2 * bytes;
+            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= most;
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {
-            blocks.push_back({allocate_host(bytes), bytes, false});
+            blocks.push_back({allocate(bytes), bytes, false});
             best = &blocks.back();
             ++num_allocations;
         }
@@ -74,11 +98,18 @@ struct Context::Pool {
     ~Pool()
     {
         for (Block& b : blocks)
-            std::free(b.data);
+            if (backend == Backend::cpu) std::free(b.data);
+#if CALOFUSE_HAS_CUDA
+            else
+                cudaFree(b.data);
+#endif
     }
 };
 
-Context::Context(Backend backend) : backend_(backend), pool_(std::make_unique<Pool>()) {}
+Context::Context(Backend backend) : backend_(backend), pool_(std::make_unique<Pool>())
+{
+    pool_->backend = backend;
+}
 
 Context Context::cpu(int threads)
 {
@@ -90,13 +121,20 @@ Context Context::cpu(int threads)
 
 Context Context::cuda(int device)
 {
+    DeviceList const found = cuda_devices();
+    if (found.devices.empty())
+        throw Error(Exit::unavailable, "CF-DEV-01", "no usable GPU: " + found.reason,
+                    "use --device cpu or auto; calofuse doctor tells more");
+    auto const count = static_cast<int>(found.devices.size());
+    if (device < 0 || device >= count)
+        throw Error(Exit::unavailable, "CF-DEV-01",
+                    fmt::format("there is no GPU {}: this machine has {}", device, count),
+                    fmt::format("use cuda:0 to cuda:{}", count - 1));
     Context ctx(Backend::cuda);
     ctx.device_ = device;
 #if CALOFUSE_HAS_CUDA
     CALOFUSE_CUDA_CHECK(cudaSetDevice(device));
     CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&ctx.stream_, cudaStreamNonBlocking));
-#else
-    throw_not_built("Context::cuda", "CUDA");
 #endif
     return ctx;
 }
@@ -112,7 +150,9 @@ Context::Context(Context&& other) noexcept
 Context::~Context()
 {
 #if CALOFUSE_HAS_CUDA
-    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+    if (stream_ == nullptr) return;
+    cudaStreamSynchronize(stream_);  // the pool's memory may still be in use
+    cudaStreamDestroy(stream_);
 #endif
 }
 
@@ -126,27 +166,12 @@ void Context::synchronize()
 void* Context::allocate(std::size_t bytes)
 {
     if (bytes == 0) return nullptr;
-#if CALOFUSE_HAS_CUDA
-    if (backend_ == Backend::cuda) {
-        void* data = nullptr;
-        CALOFUSE_CUDA_CHECK(cudaMallocAsync(&data, bytes, stream_));
-        ++pool_->num_allocations;
-        return data;
-    }
-#endif
     return pool_->take(bytes);
 }
 
 void Context::release(void* data) noexcept
 {
-    if (data == nullptr) return;
-#if CALOFUSE_HAS_CUDA
-    if (backend_ == Backend::cuda) {
-        cudaFreeAsync(data, stream_);
-        return;
-    }
-#endif
-    pool_->give(data);
+    if (data != nullptr) pool_->give(data);
 }
 
 void Context::copy_to(void* dst, void const* host_src, std::size_t bytes)
@@ -194,29 +219,8 @@ std::int64_t Context::num_allocations() const
 bool is_available(Backend backend, std::string* reason)
 {
     if (backend == Backend::cpu) return true;
-#if CALOFUSE_HAS_CUDA
-    int count = 0;
-    cudaError_t const code = cudaGetDeviceCount(&count);
-    if (code == cudaSuccess && count > 0) return true;
-    if (reason != nullptr) *reason = code == cudaSuccess ? "no device" : cudaGetErrorString(code);
-#else
-    if (reason != nullptr) *reason = "built without CUDA";
-#endif
-    return false;
-}
-
-std::vector<std::string> cuda_device_names()
-{
-    std::vector<std::string> names;
-#if CALOFUSE_HAS_CUDA
-    int count = 0;
-    if (cudaGetDeviceCount(&count) != cudaSuccess) return names;
-    for (int device = 0; device < count; ++device) {
-        cudaDeviceProp properties{};
-        CALOFUSE_CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
-        names.emplace_back(properties.name);
-    }
-#endif
-    return names;
+    DeviceList const found = cuda_devices();
+    if (reason != nullptr) *reason = found.reason;
+    return !found.devices.empty();
 }
 }  // namespace calofuse

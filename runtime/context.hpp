@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "runtime/tensor.hpp"
 
@@ -27,6 +26,7 @@ class Context {
   public:
     /// `threads` <= 0: all cores. The number of threads never changes a result bit.
     static Context cpu(int threads = 0);
+    /// Throws (exit 69) where GPU `device` is not usable.
     static Context cuda(int device = 0);
     Context(Context&& other) noexcept;
     Context& operator=(Context&&) = delete;
@@ -39,8 +39,8 @@ class Context {
     CUstream_st* stream() const { return stream_; }
     void synchronize();
 
-    /// Uninitialised memory on this backend (64-byte aligned), freed in stream order. On the CPU it
-    /// comes from a pool that keeps what it once got, so a warm step asks the system for nothing.
+    /// Uninitialised memory on this backend (64-byte aligned), freed in stream order. It comes from a
+    /// pool that keeps what it once got, so a warm step asks neither system nor driver for memory.
     template <class T>
     Scratch<T> scratch(std::int64_t count);
 
@@ -104,10 +104,16 @@ Scratch<T> Context::scratch(std::int64_t count)
 /// Whether work can run there now; `reason` (if given) receives why not, in one line.
 bool is_available(Backend backend, std::string* reason = nullptr);
 
-/// Names of the usable GPUs, in the order of their numbers; empty if there is none.
-std::vector<std::string> cuda_device_names();
+/// Runs the operator's twin for the context's backend: the one place that dispatches.
+template <class Cpu, class Cuda>
+void on_backend(Context& ctx, char const* op, Cpu&& cpu, Cuda&& cuda)
+{
+    if (ctx.backend() == Backend::cpu) return cpu();
+    if constexpr (kHasCuda) return cuda();
+    throw_not_built(op, name_of(ctx.backend()));
+}
 
-/// Runs `cpu` where the context is a CPU. An operator with a CUDA twin dispatches to it here.
+/// An operator without a CUDA twin.
 template <class Cpu>
 void on_backend(Context& ctx, char const* op, Cpu&& cpu)
 {

@@ -11,7 +11,7 @@
 #include "driver/self_check.hpp"
 #include "driver/settings.hpp"
 #include "driver/version.hpp"
-#include "runtime/context.hpp"
+#include "runtime/device.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse::commands {
@@ -28,10 +28,12 @@ Json json_of(Machine const& machine)
 
 Json cuda_state()
 {
-    std::string reason;
-    is_available(Backend::cuda, &reason);
-    Json const why = reason.empty() ? Json(nullptr) : Json(reason);
-    return {{"built", kHasCuda}, {"devices", cuda_device_names()}, {"reason", why}};
+    DeviceList const found = cuda_devices();
+    Json names = Json::array();
+    for (DeviceInfo const& device : found.devices)
+        names.push_back(device.name);
+    Json const why = found.reason.empty() ? Json(nullptr) : Json(found.reason);
+    return {{"built", kHasCuda}, {"devices", names}, {"reason", why}};
 }
 
 void print_text(Json const& d)

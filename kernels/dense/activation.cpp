@@ -8,7 +8,9 @@ void activation_forward(Context& ctx, ActivationArgs const& args)
     CALOFUSE_CHECK(args.x.dtype == DType::f32, "x is " << args.x.describe() << ", wanted f32");
     check_like(args.y, args.x, "y", "x");
     CALOFUSE_CHECK(args.parameter >= 0, "parameter=" << args.parameter << " (must be >= 0)");
-    on_backend(ctx, "activation", [&] { cpu::activation_forward(ctx, args); });
+    on_backend(
+        ctx, "activation", [&] { cpu::activation_forward(ctx, args); },
+        [&] { cuda::activation_forward(ctx, args); });
 }
 
 void activation_backward(Context& ctx, ActivationGradArgs const& args)
@@ -18,6 +20,8 @@ void activation_backward(Context& ctx, ActivationGradArgs const& args)
     check_like(args.dy, args.saved, "dy", "saved");
     check_like(args.dx, args.saved, "dx", "saved");
     CALOFUSE_CHECK(args.parameter >= 0, "parameter=" << args.parameter << " (must be >= 0)");
-    on_backend(ctx, "activation", [&] { cpu::activation_backward(ctx, args); });
+    on_backend(
+        ctx, "activation", [&] { cpu::activation_backward(ctx, args); },
+        [&] { cuda::activation_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -49,4 +49,8 @@ namespace cpu {
 void activation_forward(Context& ctx, ActivationArgs const& args);
 void activation_backward(Context& ctx, ActivationGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void activation_forward(Context& ctx, ActivationArgs const& args);
+void activation_backward(Context& ctx, ActivationGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "tests/golden/golden_ops.hpp"
+#include "tests/support/backend_test.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -62,7 +63,7 @@ TEST_P(GoldenFile, agrees)
                                            [&](GoldenOp const& o) { return golden.op() == o.op; });
     if (found == std::end(kOps))
         GTEST_SKIP() << golden.name() << ": no operator for op " << golden.op();
-    Context ctx = Context::cpu(1);  // the cases are tiny
+    Context ctx = make_context(1);  // the cases are tiny
     found->run({ctx, golden});
     if (IsSkipped()) return;
     for (std::string const& key : golden.not_compared())

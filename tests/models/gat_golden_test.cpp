@@ -6,6 +6,7 @@
 #include "kernels/loss/bce.hpp"
 #include "models/hit_network.hpp"
 #include "models/optimizer.hpp"
+#include "tests/support/backend_test.hpp"
 #include "tests/support/golden.hpp"
 
 namespace calofuse::test {
@@ -89,7 +90,7 @@ class GatGolden : public testing::TestWithParam<std::string> {};
 TEST_P(GatGolden, forward_gradients_and_three_steps)
 {
     GoldenCase c(GetParam());
-    Context ctx = Context::cpu();
+    Context ctx = make_context();
     HitNetwork model(ctx, config_of(c));
     Parameters& parameters = model.parameters();
     for (auto const& e : parameters.entries())

@@ -43,7 +43,7 @@ struct Trained {
 };
 Trained train_some(HitNetworkConfig const& config, int threads, int steps, std::size_t events = 70)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     ToyEvents const data(events);
     HitNetwork model(ctx, config);
     EventInput const input(ctx, toy_scaling(), data.adc);
@@ -58,7 +58,7 @@ Trained train_some(HitNetworkConfig const& config, int threads, int steps, std::
 
 TEST(HitNetwork, default_models_have_these_numbers_of_parameters)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     auto const count = [&](char const* model) {
         ModelEntry const& entry = find_model(model);
         Options const options(entry.schema());
@@ -81,7 +81,7 @@ void expect_gradients(HitNetworkConfig config, char const* what)
     config.dropout = 0;
     config.hits.threshold_adc = 500;
     config.convolution.neighbours = 64;
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     ToyEvents const events(40);
     HitNetwork model(ctx, config);
     EventInput const input(ctx, toy_scaling(), events.adc);
@@ -174,7 +174,7 @@ TEST(HitNetwork, number_of_threads_changes_no_bit)
 TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         ToyEvents events(70);
         std::fill_n(events.adc.begin() + 5 * kNumChannels, kNumChannels, std::uint16_t{0});
         HitNetwork model(ctx, small_config(kind));
@@ -209,7 +209,7 @@ TEST(HitNetwork, order_of_the_channels_changes_no_bit)
     for (std::size_t k = 0; k < kNumCells; ++k)
         moved.channels[k] =
             static_cast<std::int32_t>(place(static_cast<std::size_t>(scaling.channels[k])));
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     HitNetwork model(ctx, small_config(HitConvolution::gat));
     EventInput const input(ctx, scaling, events.adc), other(ctx, moved, adc);
     Scorer first(ctx, model, input, 20, Mode::evaluate),
@@ -244,7 +244,7 @@ struct Reversed {
 TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         ToyEvents const events(20);
         HitNetwork model(ctx, small_config(kind));
         EventInput const input(ctx, toy_scaling(), events.adc);
@@ -279,7 +279,7 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
 TEST(HitNetwork, batch_of_empty_events_is_harmless)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         std::vector<std::uint16_t> const adc(10 * kNumChannels, 30);
         std::vector<std::int32_t> rows(10);
         std::iota(rows.begin(), rows.end(), 0);
@@ -301,7 +301,7 @@ TEST(HitNetwork, batch_of_empty_events_is_harmless)
 TEST(HitNetwork, warm_step_allocates_nothing)
 {
     for (HitConvolution const kind : kAllKinds) {
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         ToyEvents const events(70);
         HitNetwork model(ctx, small_config(kind));
         EventInput const input(ctx, toy_scaling(), events.adc);
@@ -321,7 +321,7 @@ TEST(HitNetwork, warm_step_allocates_nothing)
 TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
 {
     for (HitConvolution const kind : {HitConvolution::gat, HitConvolution::gatv2}) {
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         ToyEvents const events(3);
         HitNetwork model(ctx, small_config(kind));
         EventInput const input(ctx, toy_scaling(), events.adc);

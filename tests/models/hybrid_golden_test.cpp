@@ -6,6 +6,7 @@
 #include "kernels/loss/bce.hpp"
 #include "models/hybrid.hpp"
 #include "models/optimizer.hpp"
+#include "tests/support/backend_test.hpp"
 #include "tests/support/golden.hpp"
 
 namespace calofuse::test {
@@ -57,7 +58,7 @@ class HybridGolden : public testing::TestWithParam<std::string> {};
 TEST_P(HybridGolden, forward_gradients_and_three_steps)
 {
     GoldenCase c(GetParam());
-    Context ctx = Context::cpu();
+    Context ctx = make_context();
     HybridConfig const config = config_of(c);
     Hybrid model(ctx, config);
     model.set_adjacency(c.floats("in.adjacency"));

@@ -28,7 +28,7 @@ std::vector<float> train_some(HybridConfig const& config,
                               int steps,
                               double* last_loss = nullptr)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     ToyEvents const events(64);
     Hybrid model(ctx, config);
     EventInput const input(ctx, toy_scaling(), events.adc);
@@ -44,7 +44,7 @@ std::vector<float> train_some(HybridConfig const& config,
 
 TEST(Hybrid, has_the_published_number_of_parameters)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Hybrid const model(ctx, {});
     EXPECT_EQ(model.parameters().num_trainable(), 774849);
     EXPECT_EQ(model.parameters().num_state(), 4608);
@@ -57,7 +57,7 @@ TEST(Hybrid, has_the_published_number_of_parameters)
 
 TEST(Hybrid, options_change_the_number_of_parameters)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     HybridConfig shared;
     shared.share_outer = true;
     // One 5x5 CNN, the 7x7 one, the graph network and the head; 128 dense statistics a module.
@@ -72,7 +72,7 @@ TEST(Hybrid, options_change_the_number_of_parameters)
 
 TEST(Hybrid, initial_weights_follow_glorot_and_the_seed)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Hybrid const one(ctx, {}), same(ctx, {});
     HybridConfig other_seed;
     other_seed.seed = 2;
@@ -103,7 +103,7 @@ TEST(Hybrid, gradient_is_the_slope_of_the_loss)
         config.gnn = gnn;
         config.gat_heads = 4;
         config.conv_dropout = config.dense_dropout = config.head_dropout = 0;
-        Context ctx = Context::cpu();
+        Context ctx = make_context();
         ToyEvents const events(32);
         Hybrid model(ctx, config);
         EventInput const input(ctx, toy_scaling(), events.adc);
@@ -155,7 +155,7 @@ TEST(Hybrid, number_of_threads_changes_no_bit)
 
 TEST(Hybrid, warm_step_allocates_nothing)
 {
-    Context ctx = Context::cpu();
+    Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
     EventInput const input(ctx, toy_scaling(), events.adc);
@@ -173,7 +173,7 @@ TEST(Hybrid, warm_step_allocates_nothing)
 
 TEST(Hybrid, score_of_an_event_does_not_depend_on_its_batch)
 {
-    Context ctx = Context::cpu();
+    Context ctx = make_context();
     ToyEvents const events(40);
     Hybrid model(ctx, small_config());
     EventInput const input(ctx, toy_scaling(), events.adc);
@@ -188,7 +188,7 @@ TEST(Hybrid, score_of_an_event_does_not_depend_on_its_batch)
 TEST(Hybrid, calibration_makes_evaluation_agree_with_the_batch)
 {
     // With the statistics of the very batch, evaluation is that batch's forward pass.
-    Context ctx = Context::cpu();
+    Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
     EventInput const input(ctx, toy_scaling(), events.adc);

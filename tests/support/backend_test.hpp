@@ -12,15 +12,15 @@
 #include "runtime/context.hpp"
 
 namespace calofuse::test {
-/// Backends that the operators of this build have twins for.
-inline std::vector<Backend> backends()
+/// Where the cases of this program run (tests/support/main_{cpu,cuda}.cpp).
+Backend backend();
+inline bool on_cuda()
 {
-    return {Backend::cpu};
+    return backend() == Backend::cuda;
 }
-
-inline Context make_context(Backend backend, int threads = 0)
+inline Context make_context(int threads = 0)
 {
-    return backend == Backend::cpu ? Context::cpu(threads) : Context::cuda();
+    return on_cuda() ? Context::cuda() : Context::cpu(threads);
 }
 
 /// Host data placed on a backend, with guard words after it that must survive the operator.

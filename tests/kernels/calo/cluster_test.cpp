@@ -30,7 +30,7 @@ Labels run(HitEvents const& events,
            bool noise = false,
            int threads = 1)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(a.size()) / kNumCells;
     OnDevice<float> const d_a(ctx, a, {batch, kNumCells});
     OnDevice<std::int32_t> const channels(ctx, events.channels, {kNumCells});
@@ -223,7 +223,7 @@ TEST(Cluster, refuses_bad_settings_and_shapes)
     EXPECT_ANY_THROW(run(events, a, {.neighbours = 65}));
     HitEvents wrong = events;
     wrong.noise.pop_back();
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const d_a(ctx, a, {1, kNumCells});
     OnDevice<std::int32_t> const channels(ctx, events.channels, {kNumCells});
     OnDevice<std::int32_t> const row_ptr(ctx, {0, 0}, {2});

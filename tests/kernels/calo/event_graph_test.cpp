@@ -38,7 +38,7 @@ Graphs run(HitEvents const& events,
            int threads = 1,
            bool noise = false)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(rows.size());
     std::int64_t const n = batch * max_hits(options.rule);
     std::int64_t const e = batch * max_edges(options);
@@ -132,7 +132,7 @@ std::vector<std::vector<std::int32_t>> sources_of(Graphs const& g,
 TEST(EventGraph, equals_the_chain_of_single_operators)
 {
     HitEvents const events = hit_events(10);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     std::int64_t const batch = events.size();
     OnDevice<std::uint16_t> const adc(ctx, events.adc, {batch, kNumChannels});
     OnDevice<std::int32_t> const rows(ctx, all_rows(events), {batch});
@@ -297,7 +297,7 @@ TEST(EventGraph, capacities_are_reached_and_refused_below)
     EXPECT_ANY_THROW(run(events, {2}, {.neighbours = 65}));
     EXPECT_ANY_THROW(run(events, {2}, {.threshold_adc = -0.5F}));
 
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<std::uint16_t> const adc(ctx, events.adc, {events.size(), kNumChannels});
     OnDevice<std::int32_t> const rows(ctx, {0}, {1}), channels(ctx, events.channels, {kNumCells});
     OnDevice<float> const pedestal(ctx, events.pedestal, {kNumChannels});

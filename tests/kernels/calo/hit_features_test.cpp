@@ -19,7 +19,7 @@ Nodes run(std::vector<float> const& a,
           std::int64_t capacity,
           int threads = 1)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(row_ptr.size()) - 1;
     auto const rows = static_cast<std::size_t>(capacity);
     OnDevice<float> const d_a(ctx, a, {batch, kNumCells});
@@ -47,7 +47,7 @@ Hits hits_of(HitEvents const& events, HitRule rule)
             out.a.push_back(
                 std::max(0.0F, static_cast<float>(events.adc[static_cast<std::size_t>(e * 256 + c)])
                                    - events.pedestal[static_cast<std::size_t>(c)]));
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const a(ctx, out.a, {events.size(), kNumCells});
     OnDevice<std::int32_t> const channels(ctx, events.channels, {kNumCells});
     OnDevice<std::int32_t> const label(ctx, std::vector<std::int32_t>(out.a.size()),
@@ -167,7 +167,7 @@ TEST(HitFeatures, threads_change_no_bit_and_every_feature_has_a_name)
 
 TEST(HitFeatures, refuses_wrong_shapes)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const a(ctx, std::vector<float>(kNumCells, 1.0F), {1, kNumCells});
     OnDevice<std::int32_t> const label(ctx, std::vector<std::int32_t>(kNumCells, 0),
                                        {1, kNumCells});

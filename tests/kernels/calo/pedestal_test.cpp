@@ -7,7 +7,7 @@ namespace calofuse::test {
 namespace {
 std::vector<float> run(HitEvents const& events, std::vector<std::int32_t> const& rows, int threads)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(rows.size());
     OnDevice<std::uint16_t> const adc(ctx, events.adc, {events.size(), kNumChannels});
     OnDevice<std::int32_t> const d_rows(ctx, rows, {batch});
@@ -46,7 +46,7 @@ TEST(Pedestal, agrees_with_the_definition_for_any_number_of_threads)
 
 TEST(Pedestal, refuses_wrong_shapes)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     HitEvents const events = hit_events(1);
     OnDevice<std::uint16_t> const adc(ctx, events.adc, {events.size(), kNumChannels});
     OnDevice<std::int32_t> const rows(ctx, {0}, {1});

@@ -35,7 +35,7 @@ Result run(Events const& events,
            InputScale scale,
            int threads = 1)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(rows.size());
     auto const cells = static_cast<std::int64_t>(events.channels.size());
     OnDevice<std::uint16_t> const adc(
@@ -142,7 +142,7 @@ TEST(Unpack, refuses_wrong_shapes)
     Events events = make_events(3);
     events.pedestal.pop_back();
     EXPECT_ANY_THROW({
-        Context ctx = Context::cpu(1);
+        Context ctx = make_context(1);
         OnDevice<float> const bad(ctx, events.pedestal, {255});
         OnDevice<std::uint16_t> const adc(ctx, events.adc, {3, 256});
         OnDevice<std::int32_t> const rows(ctx, {0}, {1});

@@ -118,7 +118,7 @@ TEST_P(Conv2d, forward_agrees_with_oracle)
 {
     Case const& c = GetParam();
     Problem const p(c);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     double const terms = static_cast<double>(c.window.h.kernel * c.window.w.kernel * c.inputs + 1);
     double const allowed = 4 * kEps * std::sqrt(terms);
     expect_close(run(ctx, c, p).y, oracle(c, wide(p.x), wide(p.w), wide(p.bias)), allowed, allowed);
@@ -128,7 +128,7 @@ TEST_P(Conv2dGradient, agrees_with_finite_differences_of_the_oracle)
 {
     Case const& c = GetParam();
     Problem const p(c);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, c, p, 0.5F);
     auto const scalar = [&](Doubles const& x, Doubles const& w, Doubles const& bias) {
         Doubles const y = oracle(c, x, w, bias);
@@ -171,7 +171,7 @@ TEST(Conv2dProperties, gradients_of_many_events_and_channels_satisfy_euler)
     Case const c{"", 40, 5, 5, 20, 65, {same_axis_keras(3, 1, 5), same_axis_keras(3, 1, 5)}};
     Problem p(c);
     std::fill(p.bias.begin(), p.bias.end(), 0.0F);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, c, p);
     auto const dot = [](std::vector<float> const& a, std::vector<float> const& b) {
         double sum = 0;
@@ -194,7 +194,7 @@ TEST(Conv2dProperties, an_event_does_not_depend_on_its_neighbours)
     Case one = many;
     one.events = 1;
     Problem p(many);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const all = run(ctx, many, p);
     p.x.erase(p.x.begin(), p.x.begin() + 8 * 5 * 4 * 3);
     p.dy.erase(p.dy.begin(), p.dy.begin() + 8 * 5 * 4 * 70);
@@ -218,7 +218,7 @@ TEST(Conv2dProperties, same_bits_for_any_number_of_threads)
 
 TEST(Conv2dProperties, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 1000);
     Window2d const window{same_axis_keras(3, 1, 4), same_axis_keras(3, 1, 5)};
     Conv2dArgs const good{.x = a.ref({2, 4, 5, 3}),

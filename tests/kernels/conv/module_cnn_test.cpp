@@ -145,7 +145,7 @@ struct Outputs {
 /// Gradients start at 0.25, since operators add to them.
 Outputs train(CnnProblem const& p, float rate, Values const& dy, int threads)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     Tensors const t(ctx, p, p.w, 9.0F);
     CnnWeights start = p.w;
     for (Values* v : {&start.w1, &start.b1, &start.gamma1, &start.beta1, &start.w2, &start.b2,
@@ -178,7 +178,7 @@ Outputs train(CnnProblem const& p, float rate, Values const& dy, int threads)
 /// A pass without backward; `given` statistics or those of the batch.
 std::vector<float> infer(CnnProblem const& p, CnnState const* given, int threads = 1)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     Tensors const t(ctx, p, p.w, 9.0F);
     Values const* const stats[] = {
         given != nullptr ? &given->mean1 : nullptr, given != nullptr ? &given->var1 : nullptr,
@@ -343,7 +343,7 @@ TEST(ModuleCnnGradient, oracle_agrees_with_finite_differences)
 
 TEST(ModuleCnnCheck, refuses_wrong_shapes)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     CnnProblem const p = make_problem({"", 2, 4});
     Tensors const t(ctx, p, p.w, 0.0F);
     ModuleCnnArgs const good{.x = t.x.ref(),

@@ -93,7 +93,7 @@ TEST_P(Pool2d, agrees_with_oracle_and_its_finite_differences)
     for (PoolKind const kind : {PoolKind::max, PoolKind::average, PoolKind::average_counted}) {
         auto const x = random_values(size_of_x(c), 11), dy = random_values(size_of_y(c), 12);
         Doubles const wide(x.begin(), x.end());
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         Results const got = run(ctx, c, kind, x, dy, 0.5F);
         expect_close(got.y, oracle(c, kind, wide), 16 * kEps, 4 * kEps);
         auto gradient = numeric_gradient(
@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Pool2dRules, the_first_of_equal_maxima_takes_the_gradient)
 {
     Case const c{"", 1, 2, 4, 1, {valid_axis(2, 2), valid_axis(2, 2)}};
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, c, PoolKind::max, {1, 1, 0, 2, 1, 1, 2, 2}, {5, 7});
     EXPECT_EQ(got.y, (std::vector<float>{1, 2}));
     EXPECT_EQ(got.dx, (std::vector<float>{5, 0, 0, 7, 0, 0, 0, 0}));
@@ -142,7 +142,7 @@ TEST(Pool2dRules, the_first_of_equal_maxima_takes_the_gradient)
 TEST(Pool2dRules, minus_infinity_and_nan)
 {
     Case const c{"", 1, 1, 3, 1, {valid_axis(1, 1), valid_axis(3, 1)}};
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     Results const low = run(ctx, c, PoolKind::max, {-kInfinity, -kInfinity, -kInfinity}, {1});
     EXPECT_EQ(low.y[0], -kInfinity);
@@ -166,7 +166,7 @@ TEST(Pool2dRules, same_bits_for_any_number_of_threads)
 
 TEST(Pool2dRules, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 1000);
     Pool2dArgs const good{.x = a.ref({2, 4, 6, 3}),
                           .window = {valid_axis(2, 2), valid_axis(2, 2)},

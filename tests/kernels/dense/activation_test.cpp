@@ -79,7 +79,7 @@ TEST_P(ActivationOf, forward_agrees_with_oracle)
     for (std::size_t const n : {0U, 1U, 63U, 64U, 65U, 40'001U}) {
         auto x = random_values(n, static_cast<std::uint32_t>(n), -9, 9);
         if (n > 1) x[1] = 0;
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         std::vector<double> want;
         for (float const v : x)
             want.push_back(oracle(kind, static_cast<double>(p), static_cast<double>(v)));
@@ -94,7 +94,7 @@ TEST_P(ActivationOf, gradient_agrees_with_finite_differences_of_the_oracle)
 {
     auto const [name, kind, p] = GetParam();
     auto const x = random_values(333, 5, -6, 6), dy = random_values(333, 6);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     std::vector<double> want;
     for (std::size_t i = 0; i < x.size(); ++i) {
         auto const f = [&](std::vector<double> const& v) {
@@ -109,7 +109,7 @@ TEST_P(ActivationOf, gradient_agrees_with_finite_differences_of_the_oracle)
 TEST_P(ActivationOf, limits)
 {
     auto const [name, kind, p] = GetParam();
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     std::vector<float> const x{-1e4F, -200, -88, 0, 88, 200, 1e4F};
     auto const y = forward(ctx, kind, p, x);
     auto const dx = backward(ctx, kind, p, x, std::vector<float>(x.size(), 1.0F), 0);
@@ -125,7 +125,7 @@ TEST_P(ActivationOf, in_place)
 {
     auto const [name, kind, p] = GetParam();
     auto const x = random_values(100, 7, -3, 3);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     OnDevice<float> v(ctx, x, {4, 25});
     activation_forward(ctx, {.x = v.ref(), .kind = kind, .parameter = p, .y = v.ref()});
     EXPECT_TRUE(same_bits(v.fetch(), forward(ctx, kind, p, x)));
@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds,
 
 TEST(ActivationRules, slope_at_zero_is_that_of_the_negative_side)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     EXPECT_EQ(backward(ctx, Activation::relu, 0, {0}, {1}, 0)[0], 0.0F);
     EXPECT_EQ(backward(ctx, Activation::leaky_relu, 0.3F, {0}, {1}, 0)[0], 0.3F);
     EXPECT_EQ(backward(ctx, Activation::elu, 2, {0}, {1}, 0)[0], 2.0F);
@@ -165,7 +165,7 @@ TEST(ActivationRules, slope_at_zero_is_that_of_the_negative_side)
 
 TEST(ActivationRules, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5);
     Buffer<double> d(ctx, 6);
     ActivationArgs const good{.x = a.ref(), .y = a.ref()};

@@ -134,7 +134,7 @@ TEST_P(BatchNorm, forward_agrees_with_oracle)
     auto const [name, rows, channels] = GetParam();
     for (Statistics const s : {Statistics::batch, Statistics::given}) {
         Problem const p(rows, channels, s);
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         Results const got = run(ctx, p);
         Oracle const want = p.want(1e-3F);
         // y = gamma h + beta rounds terms of size up to |gamma| |x - mean| / sqrt(variance + eps).
@@ -150,7 +150,7 @@ TEST_P(BatchNormGradient, gradients_agree_with_finite_differences_of_the_oracle)
     auto const [name, rows, channels] = GetParam();
     for (Statistics const s : {Statistics::batch, Statistics::given}) {
         Problem const p(rows, channels, s);
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         Results const got = run(ctx, p, 1e-3F, 0.25F);
         Doubles const mean = s == Statistics::given ? wide(p.mean) : Doubles{};
         Doubles const variance = s == Statistics::given ? wide(p.variance) : Doubles{};
@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(Chunks,
 TEST(BatchNormLimits, gradient_of_many_rows)
 {
     Problem const p(3000, 5, Statistics::batch);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p);
     Oracle const want = p.want(1e-3F);
     Doubles dgamma(5), dbeta(5);
@@ -225,7 +225,7 @@ TEST(BatchNormLimits, constant_channel_has_variance_zero_and_y_beta)
     for (float const value : {0.1F, -3.3333333e7F, 1e-30F, 8191.0F}) {
         Problem p(2000, 3, Statistics::batch);
         std::fill(p.x.begin(), p.x.end(), value);
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         Results const got = run(ctx, p, 1e-5F);
         EXPECT_EQ(got.variance, (std::vector<float>{0, 0, 0}));
         EXPECT_EQ(got.mean, (std::vector<float>{value, value, value}));
@@ -240,7 +240,7 @@ TEST(BatchNormLimits, small_spread_far_from_zero)
     auto const noise = random_values(p.x.size(), 9);
     for (std::size_t i = 0; i < p.x.size(); ++i)
         p.x[i] = 8000.0F + noise[i];
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p);
     // The formula E[x^2] - E[x]^2 in float would be off by 8000^2 eps = 8.
     expect_close(got.variance, p.want(1e-3F).variance, 0, 1e-5);
@@ -252,7 +252,7 @@ TEST(BatchNormLimits, nan_reaches_its_channel_only)
 {
     Problem p(300, 4, Statistics::batch);
     p.x[42] = std::nanf("");  // channel 2
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p);
     for (std::size_t c = 0; c < 4; ++c)
         EXPECT_EQ(std::isnan(got.variance[c]), c == 2) << c;
@@ -261,7 +261,7 @@ TEST(BatchNormLimits, nan_reaches_its_channel_only)
 TEST(BatchNormLimits, in_place_and_without_dx)
 {
     Problem const p(40, 8, Statistics::batch);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const want = run(ctx, p);
     OnDevice<float> x(ctx, p.x, {40, 8}), original(ctx, p.x, {40, 8}), dy(ctx, p.dy, {40, 8});
     OnDevice<float> gamma(ctx, p.gamma, {8}), beta(ctx, p.beta, {8});
@@ -293,7 +293,7 @@ TEST(BatchNormLimits, same_bits_for_any_number_of_threads)
 
 TEST(BatchNormLimits, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> x(ctx, 12), c3(ctx, 3), c4(ctx, 4);
     BatchNormArgs const good{.x = x.ref({4, 3}),
                              .gamma = c3.ref(),

@@ -53,7 +53,7 @@ std::vector<float> backward(Context& ctx,
 
 TEST(Dropout, agrees_with_the_definition)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     for (std::size_t const n : {0U, 1U, 3U, 63U, 65U, 1023U, 1025U, 5003U})
         for (float const rate : {0.0F, 0.1F, 0.25F, 0.999F}) {
             auto const x = random_values(n, 1);
@@ -82,7 +82,7 @@ TEST(Dropout, threshold_is_exact)
 
 TEST(Dropout, keeps_the_expected_share_and_changes_with_step)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     std::vector<float> const ones(100'000, 1.0F);
     auto const a = forward(ctx, ones, 1, 0.2F), b = forward(ctx, ones, 2, 0.2F);
     std::size_t zeros = 0, both = 0;
@@ -116,7 +116,7 @@ TEST(Dropout, in_place_and_same_bits_for_any_number_of_threads)
 
 TEST(Dropout, a_batch_cut_into_passes_drops_the_same_elements)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     constexpr std::int64_t kEvents = 7, kWidth = 1025;
     auto const x = random_values(kEvents * kWidth, 8, 0.5F, 1.5F);
     auto run = [&](std::int64_t first, std::int64_t events) {
@@ -144,7 +144,7 @@ TEST(Dropout, a_batch_cut_into_passes_drops_the_same_elements)
 
 TEST(Dropout, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5);
     Buffer<std::int64_t> step(ctx, 2), one(ctx, 1);
     for (DropoutArgs const& bad :

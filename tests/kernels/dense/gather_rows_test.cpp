@@ -3,11 +3,9 @@
 #include "tests/support/backend_test.hpp"
 
 namespace calofuse::test {
-class GatherRows : public testing::TestWithParam<Backend> {};
-
-TEST_P(GatherRows, repeats_rows_and_adds_their_gradients)
+TEST(GatherRows, repeats_rows_and_adds_their_gradients)
 {
-    Context ctx = make_context(GetParam());
+    Context ctx = make_context();
     std::vector<std::int32_t> const index = {0, 0, 2, 1, 2, 0};
     auto const x = random_values(3 * 5, 1);
     auto const dy = random_values(6 * 5, 2);
@@ -32,14 +30,11 @@ TEST_P(GatherRows, repeats_rows_and_adds_their_gradients)
 
 TEST(GatherRowsChecks, other_widths_are_refused)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> x(ctx, std::vector<float>(6), {3, 2}), y(ctx, std::vector<float>(6), {2, 3});
     OnDevice<std::int32_t> index(ctx, {0, 1}, {2});
     EXPECT_THROW(gather_rows_forward(ctx, {.x = x.ref(), .index = index.ref(), .y = y.ref()}),
                  Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(backends, GatherRows, testing::ValuesIn(backends()), [](auto const& p) {
-    return name_of(p.param);
-});
 }  // namespace calofuse::test

@@ -167,7 +167,7 @@ void expect_definition(Case const& c)
 {
     SCOPED_TRACE(testing::Message() << c.rows() << " x " << c.width << ", dropout " << c.rate);
     Data const d = data_of(c);
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Result const got = run(ctx, c, d, 0.5F);
     auto const wide = [](std::vector<float> const& v) {
         return Values(v.begin(), v.end());
@@ -248,7 +248,7 @@ TEST(LayerNorm, an_event_alone_has_the_bits_that_it_has_in_a_batch)
                    .shortcut = true,
                    .first_event = 3};
     Data const d = data_of(all);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Result const whole = run(ctx, all, d);
     Case one = all;
     one.row_ptr = {0, 25};
@@ -266,7 +266,7 @@ TEST(LayerNorm, a_constant_row_gives_beta)
     Case const c{.row_ptr = {0, 3}, .width = 20};
     Data d = data_of(c);
     std::fill(d.x.begin(), d.x.end(), 4.0F);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     auto const y = run(ctx, c, d).y;
     EXPECT_EQ(std::vector<float>(y.begin(), y.begin() + 20), d.beta);
 }
@@ -275,7 +275,7 @@ TEST(LayerNorm, the_shortcut_may_be_the_result)
 {
     Case const c{.row_ptr = {0, 3}, .width = 20, .shortcut = true};
     Data const d = data_of(c);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     auto const want = run(ctx, c, d).y;
     OnDevice<float> const x(ctx, d.x, {3, 20}), y(ctx, d.shortcut, {3, 20});
     OnDevice<float> const gamma(ctx, d.gamma, {20}), beta(ctx, d.beta, {20});
@@ -291,7 +291,7 @@ TEST(LayerNorm, the_shortcut_may_be_the_result)
 
 TEST(LayerNormChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const x(ctx, std::vector<float>(6), {2, 3}), w(ctx, {1, 2, 3}, {3});
     OnDevice<float> const saved(ctx, std::vector<float>(4), {2, 2}), bad(ctx, {1, 2}, {1, 2});
     OnDevice<std::uint16_t> const kept(ctx, {1, 2}, {2, 1});

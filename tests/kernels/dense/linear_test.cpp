@@ -113,7 +113,7 @@ struct Results {
 /// Gradients start at 0.5, since operators add to them.
 Results run(Case const& c, Sizes const& at, Data const& d, int threads)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const groups = static_cast<std::int64_t>(c.widths.size());
     OnDevice<float> const x(ctx, d.x, {c.rows, at.columns});
     OnDevice<float> const w(ctx, d.w, {at.weights});
@@ -222,7 +222,7 @@ TEST(LinearGradient, oracle_agrees_with_finite_differences)
 TEST(LinearRagged, rows_beyond_the_last_node_are_left_alone)
 {
     constexpr std::int64_t kCapacity = 300, kRows = 211, kIn = 24, kOut = 40;
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     auto x = random_values(kCapacity * kIn, 1), dy = random_values(kCapacity * kOut, 2);
     std::fill(x.begin() + kRows * kIn, x.end(), std::nanf(""));
     std::fill(dy.begin() + kRows * kOut, dy.end(), std::nanf(""));
@@ -267,7 +267,7 @@ TEST(LinearRagged, rows_beyond_the_last_node_are_left_alone)
 
 TEST(LinearCheck, refuses_wrong_shapes)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const x(ctx, random_values(12, 1), {3, 4});
     OnDevice<float> const w(ctx, random_values(8, 1), {4, 2});
     OnDevice<float> const y(ctx, random_values(6, 1), {3, 2});

@@ -17,7 +17,7 @@ TEST(RunningStatistics, keras_and_torch_rules)
         auto const mean = random_values(width, 1), variance = random_values(width, 2, 0, 4);
         auto const old_mean = random_values(width, 3), old_variance = random_values(width, 4, 0, 4);
         for (bool const keras : {true, false}) {
-            Context ctx = make_context(Backend::cpu);
+            Context ctx = make_context();
             OnDevice<float> m(ctx, mean, {channels}), v(ctx, variance, {channels});
             OnDevice<float> rm(ctx, old_mean, {channels}), rv(ctx, old_variance, {channels});
             double const momentum = keras ? 0.99 : 0.1;
@@ -47,7 +47,7 @@ TEST(RunningStatistics, keras_and_torch_rules)
 TEST(RunningStatistics, calibration_equals_the_mixture_of_its_batches)
 {
     constexpr std::int64_t kChannels = 5, kBatches = 7;
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     OnDevice<std::int64_t> count(ctx, {0}, {1});
     OnDevice<double> mean(ctx, std::vector<double>(5), {kChannels});
     OnDevice<double> spread(ctx, std::vector<double>(5), {kChannels});
@@ -82,7 +82,7 @@ TEST(RunningStatistics, calibration_equals_the_mixture_of_its_batches)
 
 TEST(RunningStatistics, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> c3(ctx, 3), c4(ctx, 4);
     Buffer<double> d3(ctx, 3), d4(ctx, 4);
     Buffer<std::int64_t> one(ctx, 1), two(ctx, 2);

@@ -54,7 +54,7 @@ TEST(Softmax, agrees_with_oracle_and_its_finite_differences)
              std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {1, 1}, {7, 5}, {3, 65}}) {
             auto const x = random_values(rows * channels, 1, -8, 8);
             auto const dy = random_values(rows * channels, 2);
-            Context ctx = make_context(Backend::cpu);
+            Context ctx = make_context();
             Results const got = run(ctx, x, dy, static_cast<std::int64_t>(channels), kind);
             std::vector<double> const wide(x.begin(), x.end());
             expect_close(got.y, oracle(wide, channels, kind), 1e-30, 16 * kEps);
@@ -72,7 +72,7 @@ TEST(Softmax, agrees_with_oracle_and_its_finite_differences)
 
 TEST(Softmax, huge_values_and_ties)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     std::vector<float> const x{1e4F, -1e4F, 1e4F, -1e4F, 3, 3, 3, 3}, dy(8, 1.0F);
     Results const got = run(ctx, x, dy, 4, SoftmaxKind::softmax);
     EXPECT_EQ(got.y, (std::vector<float>{0.5F, 0, 0.5F, 0, 0.25F, 0.25F, 0.25F, 0.25F}));
@@ -95,7 +95,7 @@ TEST(Softmax, same_bits_for_any_number_of_threads_and_in_place)
 
 TEST(Softmax, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6);
     EXPECT_THROW(softmax_forward(ctx, {.x = a.ref(), .y = a.ref()}), Error);
     EXPECT_THROW(softmax_forward(ctx, {.x = a.ref({2, 3}), .y = a.ref({3, 2})}), Error);

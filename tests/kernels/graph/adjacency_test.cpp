@@ -76,7 +76,7 @@ struct Gradients {
 /// Forward and backward with `threads` threads; gradients start at `start`.
 Gradients run(Case const& c, Data const& d, int threads, float start)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     std::vector<std::int64_t> const shape{c.events, c.nodes, c.features};
     std::vector<std::int64_t> const graph =
         c.own_graphs ? std::vector<std::int64_t>{c.events, c.nodes, c.nodes}
@@ -187,7 +187,7 @@ TEST(AdjacencyGradient, formula_agrees_with_finite_differences)
 
 TEST(AdjacencyOptions, residual_and_bias_may_be_left_out_and_y_may_be_r)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> a(ctx, {0, 2, 3, 0}, {2, 2}), u(ctx, {1, 10}, {1, 2, 1});
     OnDevice<float> y(ctx, {5, 5}, {1, 2, 1});
     adjacency_forward(ctx, {.a = a.ref(), .u = u.ref(), .y = y.ref()});
@@ -198,7 +198,7 @@ TEST(AdjacencyOptions, residual_and_bias_may_be_left_out_and_y_may_be_r)
 
 TEST(AdjacencyChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> a(ctx, std::vector<float>(4), {2, 2}), a3(ctx, std::vector<float>(9), {3, 3});
     OnDevice<float> u(ctx, std::vector<float>(4), {1, 2, 2}),
         y(ctx, std::vector<float>(4), {1, 2, 2});

@@ -101,7 +101,7 @@ TEST(AttentionReadout, agrees_with_the_definition_and_its_finite_differences)
     for (Case const& c :
          {Case{{0}, 3}, Case{{0, 0, 1, 3, 3}, 5}, Case{{0, 25, 60, 61}, 32}, Case{{0, 300}, 1}}) {
         Data const d(c);
-        Context ctx = Context::cpu(2);
+        Context ctx = make_context(2);
         Result const got = run(ctx, c, d, 0.5F);
         Values const x(d.x.begin(), d.x.end()), score(d.score.begin(), d.score.end());
         expect_close(got.y, oracle(c, x, score), 2e-6, 2e-6);
@@ -147,7 +147,7 @@ TEST(AttentionReadout, same_bits_for_any_number_of_threads)
 
 TEST(AttentionReadoutChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const x(ctx, {1, 2, 3, 4}, {2, 2}), score(ctx, {1, 2}, {2, 1});
     OnDevice<float> const y(ctx, {1, 2, 3}, {1, 3}), bad(ctx, {1, 2, 3}, {3, 1});
     OnDevice<std::int32_t> const row_ptr(ctx, {0, 2}, {2});

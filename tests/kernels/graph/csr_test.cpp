@@ -115,7 +115,7 @@ Csr random_edges(Ints const& row_ptr, std::uint32_t seed)
 
 TEST(CsrFromNeighbours, drops_the_padding_and_keeps_the_order)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Csr const want{{0, 2, 2, 3, 6}, {2, 1, 0, 2, 1, 0}};
     Ints const lists{2, 1, -1, -1, -1, -1, 0, -1, -1, 2, 1, 0};
     EXPECT_EQ(from_neighbours(ctx, {0, 0, 4}, lists, 3), want);
@@ -131,7 +131,7 @@ TEST(CsrFromNeighbours, same_bits_for_any_number_of_threads)
     for (std::int32_t i = 0; i < 10000; ++i)
         for (std::int32_t s = 0; s < 3; ++s)
             lists.push_back(s < i % 4 ? (i + s) % 10000 : -1);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Csr const all = from_neighbours(ctx, {0, 10000}, lists, 3);
     EXPECT_EQ(all.source.size(), 15000U);
     EXPECT_EQ(all.source[all.source.size() - 1], 1);  // of node 9999
@@ -159,14 +159,14 @@ TEST(CsrSymmetrise, is_the_union_with_the_reverse)
 TEST(CsrSymmetrise, twice_changes_nothing)
 {
     Ints const row_ptr{0, 20, 50};
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Csr const once = symmetrise(ctx, row_ptr, random_edges(row_ptr, 8), Loops::all);
     EXPECT_EQ(symmetrise(ctx, row_ptr, once, Loops::keep), once);
 }
 
 TEST(CsrChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<std::int32_t> rows(ctx, {0, 2}, {2}), none(ctx, {}, {0}), lists(ctx, {1, 0}, {2, 1});
     OnDevice<std::int32_t> ptr(ctx, {0, 1, 2}, {3}), short_ptr(ctx, {0, 1}, {2});
     OnDevice<std::int32_t> two(ctx, {0, 0}, {2}), one(ctx, {0}, {1}), five(ctx, Ints(5), {5}),

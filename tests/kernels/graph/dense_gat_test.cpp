@@ -111,7 +111,7 @@ struct Result {
 
 Result run(Case const& c, Data const& d, int threads, float start)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     std::vector<std::int64_t> const h_shape{c.events, c.nodes, c.heads, c.channels};
     std::vector<std::int64_t> const alpha_shape{c.events, c.nodes, c.heads, c.nodes};
     std::vector<std::int64_t> const y_shape{c.events, c.nodes, c.width()};
@@ -259,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DenseGatLimits, huge_scores_stay_finite)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> a(ctx, {0, 1, 1, 0}, {2, 2}), h(ctx, {3e4F, -3e4F}, {1, 2, 1, 1});
     OnDevice<float> attn(ctx, {2}, {1, 1}), alpha(ctx, std::vector<float>(4), {1, 2, 1, 2});
     OnDevice<float> y(ctx, {0, 0}, {1, 2, 1});
@@ -275,7 +275,7 @@ TEST(DenseGatLimits, huge_scores_stay_finite)
 
 TEST(DenseGatChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> a(ctx, std::vector<float>(4), {2, 2}), bad(ctx, std::vector<float>(3), {3});
     OnDevice<float> h(ctx, std::vector<float>(12), {1, 2, 2, 3});
     OnDevice<float> attn(ctx, std::vector<float>(6), {3, 2});

@@ -225,7 +225,7 @@ std::vector<double> gradient(Case const& c, std::vector<double> Values::*input)
 /// `growth`: largest running sum of a result, which its roundings are relative to.
 void expect_definition(Case const& c, bool with_gradients = true, double growth = 1)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Result const got = run(ctx, c);
     double const edges = static_cast<double>(c.graph.edges()) + 1;
     double const eps = 4 * 1.2e-7 * growth;
@@ -266,7 +266,7 @@ TEST(EdgeConv, nodes_with_more_edges_than_a_block)
 
 TEST(EdgeConv, the_first_of_equal_edges_wins)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     RandomGraph const graph{{0, 3}, {0, 3, 4, 4}, {1, 1, 1, 0}};
     Result const got = run(ctx, {graph, 2, 3, EdgeAggregate::max});
     EXPECT_EQ(got.winner, (std::vector<std::int32_t>{0, 0, 0, 3, 3, 3, -1, -1, -1}));
@@ -275,7 +275,7 @@ TEST(EdgeConv, the_first_of_equal_edges_wins)
 
 TEST(EdgeConv, an_event_alone_gives_the_same_bits)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     for (EdgeAggregate const aggregate : kAll) {
         Case const all{random_graph({0, 9, 9, 30, 31, 60}, 7), 20, 24, aggregate};
         auto const whole = run(ctx, all);
@@ -314,7 +314,7 @@ TEST(EdgeConv, an_event_alone_gives_the_same_bits)
 
 TEST(EdgeConv, permuting_the_nodes_permutes_the_result)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     for (EdgeAggregate const aggregate : kAll) {
         RandomGraph const graph = random_graph({0, 30}, 7);
         auto const y = run(ctx, {graph, 20, 24, aggregate}).y;
@@ -336,7 +336,7 @@ TEST(EdgeConv, same_bits_for_any_number_of_threads)
 
 TEST(EdgeConv, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Case const c{random_graph({0, 5, 8}, 1), 3, 4, EdgeAggregate::max};
     Tensors const setup(ctx, c);
     OnDevice<std::int32_t> none(ctx, {}, {0});

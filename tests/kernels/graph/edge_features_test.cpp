@@ -61,7 +61,7 @@ std::vector<float> run(Context& ctx, Case const& c)
 
 TEST(EdgeFeatures, agree_with_the_definition)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     for (std::int64_t const dims : {1, 2, 3, 5})
         for (auto const& row_ptr : {std::vector<std::int32_t>{0}, {0, 0, 1, 3, 3, 30}, {0, 1}}) {
             Case const c = random_case(row_ptr, dims);
@@ -89,7 +89,7 @@ TEST(EdgeFeatures, agree_with_the_definition)
 
 TEST(EdgeFeatures, energies_below_the_least_count_as_the_least)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Case const c{{{0, 5}, {0, 1, 2, 3, 4, 5}, {0, 0, 0, 0, 0}},
                  1,
                  {0, 0, 0, 0, 0},
@@ -102,7 +102,7 @@ TEST(EdgeFeatures, energies_below_the_least_count_as_the_least)
 
 TEST(EdgeFeatures, an_edge_and_its_reverse_are_opposite)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Case const c{{{0, 2}, {0, 1, 2}, {1, 0}}, 2, {1.5F, 2, -3.25F, 7}, {3, 11}};
     auto const got = run(ctx, c);
     for (std::size_t f : {0U, 1U, 3U})
@@ -121,7 +121,7 @@ TEST(EdgeFeatures, same_bits_for_any_number_of_threads)
 
 TEST(EdgeFeatures, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<std::int32_t> rows(ctx, {0, 2}, {2}), none(ctx, {}, {0}), ptr(ctx, {0, 1, 1}, {3}),
         source(ctx, {1}, {1});
     OnDevice<float> x(ctx, {1, 2, 3, 4}, {2, 2}), energy(ctx, {1, 2}, {2}),

@@ -84,7 +84,7 @@ TEST(EdgeSoftmax, agrees_with_the_definition_and_its_finite_differences)
 {
     for (Case const& c : {Case(0, 3), Case(1, 1), Case(10, 4), Case(300, 1), Case(20, 7)}) {
         auto const x = random_values(c.size(), 1, -3, 3), dy = random_values(c.size(), 2);
-        Context ctx = Context::cpu(2);
+        Context ctx = make_context(2);
         Result const got = run(ctx, c, x, dy, 0.5F);
         Values const point(x.begin(), x.end());
         expect_close(got.y, oracle(c, point), 1e-6, 1e-6);
@@ -119,7 +119,7 @@ TEST(EdgeSoftmax, same_bits_for_any_number_of_threads)
 
 TEST(EdgeSoftmaxChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const x(ctx, {1, 2, 3, 4}, {2, 2}), bad(ctx, {1, 2}, {2});
     OnDevice<std::int32_t> const ends(ctx, {0, 2}, {2});
     EdgeSoftmaxArgs const good{.x = x.ref(), .edge_ptr = ends.ref(), .row_ptr = {}, .y = x.ref()};

@@ -4,7 +4,7 @@ namespace calofuse::test::garnet {
 namespace {
 /// A call with every tensor of the right shape: 3 nodes, 2 graphs, P = 4, A = 2, O = 5.
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> f{ctx, std::vector<float>(12), {3, 4}}, w{ctx, std::vector<float>(6), {3, 2}};
     OnDevice<float> agg{ctx, std::vector<float>(48), {2, 2, 12}};
     OnDevice<float> z{ctx, std::vector<float>(20), {2, 2, 5}};

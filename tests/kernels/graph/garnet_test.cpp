@@ -21,7 +21,7 @@ std::vector<float> owned(std::vector<float> values, std::size_t size, float star
 /// Gradients and outputs start at `start`.
 Result run(Case const& c, Data const& data, int threads, float start = 0)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const size = [](std::size_t n) {
         return static_cast<std::int64_t>(n);
     };
@@ -313,7 +313,7 @@ TEST(GarNetTies, the_first_of_equals_gets_the_gradient_and_a_padded_zero_takes_i
 
 TEST(GarNetSpread, base_may_be_absent_or_the_output)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> w(ctx, {2}, {1, 1}), z(ctx, {3, 4}, {1, 1, 2}), y(ctx, {10, 20}, {1, 2});
     OnDevice<std::int32_t> row_ptr(ctx, {0, 1}, {2});
     GarNetSpreadArgs args{

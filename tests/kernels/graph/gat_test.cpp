@@ -139,7 +139,7 @@ void expect_definition(AttentionCase const& c)
                  << (c.merge == HeadMerge::mean) << ", dropout " << c.rate);
     Tensors const t = tensors_of(c);
     WideTensors const wide = widened(t);
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Result const got = run(ctx, c, t, 0.5F);
     Values alpha, loop;
     Values const y = oracle(c, wide, &alpha, &loop);
@@ -245,7 +245,7 @@ TEST(Gat, an_event_alone_has_the_bits_that_it_has_in_a_batch)
                             .rate = 0.2F,
                             .first_event = 40};
     Tensors const t = tensors_of(all);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Result const whole = run(ctx, all, t);
     for (std::size_t b = 0; b + 1 < all.graph.row_ptr.size(); ++b) {
         AttentionCase one = all;
@@ -272,7 +272,7 @@ TEST(Gat, the_order_of_the_nodes_does_not_matter)
     Tensors const t = tensors_of(c);
     Tensors turned_tensors;
     AttentionCase const turned = reversed(c, t, turned_tensors);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     auto const y = run(ctx, c, t).y, other = run(ctx, turned, turned_tensors).y;
     for (std::size_t b = 0; b < 2; ++b) {
         std::int64_t const begin = c.graph.row_ptr[b], end = c.graph.row_ptr[b + 1];
@@ -292,7 +292,7 @@ TEST(GatLimits, huge_scores_stay_finite)
     t["h"] = {3e4F, -3e4F};
     t["att_source"] = t["att_target"] = {2};
     t["bias"] = {0};
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Result const got = run(ctx, c, t);
     EXPECT_EQ(got.alpha_loop, (std::vector<float>{1, 0}));
     EXPECT_EQ(got.y, (std::vector<float>{3e4F, 3e4F}));
@@ -303,7 +303,7 @@ TEST(GatLimits, huge_scores_stay_finite)
 
 TEST(GatChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const h(ctx, std::vector<float>(12), {2, 2, 3});
     OnDevice<float> const att(ctx, std::vector<float>(6), {2, 3}), bad(ctx, {1, 2}, {2});
     OnDevice<float> const y(ctx, std::vector<float>(12), {2, 6}),

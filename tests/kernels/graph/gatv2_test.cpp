@@ -131,7 +131,7 @@ void expect_definition(AttentionCase const& c)
                  << (c.merge == HeadMerge::mean) << ", dropout " << c.rate);
     Tensors const t = tensors_of(c);
     WideTensors const wide = widened(t);
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Result const got = run(ctx, c, t, 0.5F);
     Values alpha, loop;
     Values const y = oracle(c, wide, &alpha, &loop);
@@ -216,7 +216,7 @@ TEST(Gatv2, an_event_alone_has_the_bits_that_it_has_in_a_batch)
                             .rate = 0.2F,
                             .first_event = 40};
     Tensors const t = tensors_of(all);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Result const whole = run(ctx, all, t);
     for (std::size_t b = 0; b + 1 < all.graph.row_ptr.size(); ++b) {
         AttentionCase one = all;
@@ -246,7 +246,7 @@ TEST(Gatv2Limits, huge_scores_stay_finite)
     Tensors t = tensors_of(c);
     t["left"] = t["right"] = {3e18F, -3e18F};
     t["att"] = {2};
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Result const got = run(ctx, c, t);
     EXPECT_EQ(got.alpha_loop, (std::vector<float>{1, 0}));
     for (auto const& [name, gradient] : got.gradient)
@@ -256,7 +256,7 @@ TEST(Gatv2Limits, huge_scores_stay_finite)
 
 TEST(Gatv2Checks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> const h(ctx, std::vector<float>(12), {2, 2, 3}), bad(ctx, {1, 2}, {2});
     OnDevice<float> const att(ctx, std::vector<float>(6), {2, 3});
     OnDevice<float> const y(ctx, std::vector<float>(12), {2, 6});

@@ -161,7 +161,7 @@ double inner(std::vector<double> const& a, std::vector<double> const& b)
 
 void expect_definition(Case const& c)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Result const got = run(ctx, c);
     auto const u = as_double(c.u()), w = as_double(c.w()), b = as_double(c.bias());
     auto const dy = as_double(c.dy());
@@ -211,7 +211,7 @@ TEST(Gcn, nodes_with_very_many_edges)
 
 TEST(Gcn, a_degree_of_zero_gives_zero)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     // Loop of weight 0 and nothing else at node 0; node 1 hears node 0.
     OnDevice<std::int32_t> row_ptr(ctx, {0, 2}, {2}), edge_ptr(ctx, {0, 1, 2}, {3}),
         source(ctx, {0, 0}, {2});
@@ -228,7 +228,7 @@ TEST(Gcn, a_degree_of_zero_gives_zero)
 TEST(Gcn, an_event_alone_gives_the_same_bits)
 {
     Case const all{random_graph({0, 9, 9, 30, 31, 60}, 7), 40, true, true};
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     auto const whole = run(ctx, all).y;
     for (std::size_t b = 0; b + 1 < all.graph.row_ptr.size(); ++b) {
         RandomGraph const graph = one_of(all.graph, b);
@@ -259,7 +259,7 @@ TEST(Gcn, an_event_alone_gives_the_same_bits)
 
 TEST(Gcn, permuting_the_nodes_permutes_the_result)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     RandomGraph const graph = random_graph({0, 30}, 7);
     auto const y = run(ctx, {graph, 20, false, true}).y;
     EXPECT_EQ(reversed_rows(run(ctx, {reversed_nodes(graph), 20, false, true, true}).y, 20), y);
@@ -276,7 +276,7 @@ TEST(Gcn, same_bits_for_any_number_of_threads)
 
 TEST(Gcn, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<std::int32_t> rows(ctx, {0, 2}, {2}), none(ctx, {}, {0}), ptr(ctx, {0, 1, 1}, {3}),
         source(ctx, {1}, {1});
     OnDevice<float> u(ctx, std::vector<float>(6), {2, 3}), y(ctx, std::vector<float>(6), {2, 3}),

@@ -10,7 +10,7 @@ struct Result {
 
 Result run(Case const& c, Data const& data, int threads, float start = 0)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const rows = static_cast<std::int64_t>(c.rows());
     OnDevice<float> s(ctx, data.s, {rows, c.dimensions}), h(ctx, data.h, {rows, c.features});
     OnDevice<std::int32_t> row_ptr(ctx, c.row_ptr, {static_cast<std::int64_t>(c.row_ptr.size())});
@@ -228,7 +228,7 @@ TEST(GravNetTies, the_first_of_equal_neighbours_gets_the_gradient_of_the_maximum
 
 TEST(GravNetChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> s(ctx, std::vector<float>(6), {3, 2}), h(ctx, std::vector<float>(12), {3, 4});
     OnDevice<std::int32_t> row_ptr(ctx, {0, 3}, {2});
     OnDevice<std::int32_t> neighbour(ctx, {1, 2, 0, 2, 0, 1}, {3, 2});

@@ -88,7 +88,7 @@ void expect_definition(Cloud const& cloud, std::int64_t k)
         for (Isa const isa : {Isa::avx2, Isa::avx512}) {
             if (!cpu_has(isa)) continue;
             ForcedIsa const forced(isa);
-            Context ctx = Context::cpu(2);
+            Context ctx = make_context(2);
             for (By const by : {By::choice, By::all_pairs, By::tree}) {
                 Lists const got = run(ctx, cloud, k, self, by);
                 EXPECT_EQ(got.neighbours, want.neighbours)
@@ -160,7 +160,7 @@ TEST(Knn, rows_past_the_last_graph_are_left_alone)
     cloud.x.resize(cloud.x.size() + 14, kNan);
     want.neighbours.resize(want.neighbours.size() + 35, 55);
     want.squared_distance.resize(want.squared_distance.size() + 35, 5);
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     Lists const got = run(ctx, cloud, 5, KnnSelf::exclude);
     EXPECT_EQ(got.neighbours, want.neighbours);
     EXPECT_EQ(got.squared_distance, want.squared_distance);
@@ -174,7 +174,7 @@ TEST(Knn, permuting_the_points_of_a_graph_permutes_the_lists)
     for (std::int32_t i = 0; i < points; ++i)
         std::copy_n(&cloud.x[static_cast<std::size_t>(3 * i)], 3,
                     &turned.x[static_cast<std::size_t>(3 * (points - 1 - i))]);
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Lists const a = run(ctx, cloud, 6, KnnSelf::exclude);
     Lists const b = run(ctx, turned, 6, KnnSelf::exclude);
     for (std::int32_t i = 0; i < points; ++i)
@@ -193,7 +193,7 @@ TEST(Knn, same_bits_for_any_number_of_threads)
 
 TEST(Knn, distances_are_optional)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     for (std::int32_t const points : {9, 500}) {
         Cloud const cloud = random_cloud(2, {0, points}, 8);
         OnDevice<float> x(ctx, cloud.x, {points, 2});
@@ -207,7 +207,7 @@ TEST(Knn, distances_are_optional)
 
 TEST(Knn, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> x(ctx, std::vector<float>(12), {6, 2}),
         wide(ctx, std::vector<float>(774), {6, 129});
     OnDevice<std::int32_t> row_ptr(ctx, {0, 6}, {2}), none(ctx, {}, {0});

@@ -50,7 +50,7 @@ std::vector<float> dy_of(Case const& c)
 
 Result run(Case const& c, int threads)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const graphs = static_cast<std::int64_t>(c.row_ptr.size()) - 1;
     std::int64_t const width = width_of(c);
     auto const x_values = x_of(c);
@@ -168,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ReadoutTies, the_first_of_equal_rows_wins)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> x(ctx, {1, 1, 1}, {1, 3, 1}), y(ctx, {0}, {1, 1});
     OnDevice<std::int32_t> largest(ctx, {7}, {1, 1});
     readout_forward(
@@ -178,7 +178,7 @@ TEST(ReadoutTies, the_first_of_equal_rows_wins)
 
 TEST(ReadoutChecks, wrong_shapes_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> x(ctx, std::vector<float>(12), {2, 3, 2}),
         y(ctx, std::vector<float>(6), {2, 3});
     OnDevice<float> flat(ctx, std::vector<float>(12), {6, 2});

@@ -37,7 +37,7 @@ struct Result {
 
 Result run(Data const& d, int threads, double clip)
 {
-    Context ctx = Context::cpu(threads);
+    Context ctx = make_context(threads);
     auto const n = static_cast<std::int64_t>(d.p.size());
     OnDevice<float> p(ctx, d.p, {n, 1}), target(ctx, d.target, {n}), weight(ctx, d.weight, {n});
     OnDevice<float> loss(ctx, {-1}, {1}), dloss(ctx, {2}, {1});
@@ -92,7 +92,7 @@ TEST(BceProbability, same_bits_for_any_number_of_threads)
 
 TEST(BceProbability, wrong_arguments_throw)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> two(ctx, {0.1F, 0.2F}, {2}), wide(ctx, {0.1F, 0.2F}, {1, 2});
     OnDevice<float> one(ctx, {0}, {1});
     auto const forward = [&](TensorRef p, TensorRef target, TensorRef weight, double clip,

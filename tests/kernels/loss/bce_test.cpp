@@ -104,7 +104,7 @@ TEST(Bce, agrees_with_oracle_and_its_finite_differences)
         for (Rule const& rule : rules) {
             if (rule.num_valid > static_cast<std::int64_t>(n)) continue;
             Problem const p(n);
-            Context ctx = make_context(Backend::cpu);
+            Context ctx = make_context();
             Results const got = run(ctx, p, rule, {2.5F});
             Doubles const z(p.logits.begin(), p.logits.end());
             double const want = reduced(oracle(p, rule, z), rule);
@@ -122,7 +122,7 @@ TEST(Bce, without_reduction)
     Rule const rule{.reduction = Reduction::none, .num_valid = 60, .weighted = true};
     Problem const p(65);
     auto const dloss = random_values(65, 9);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p, rule, dloss);
     Doubles const z(p.logits.begin(), p.logits.end());
     expect_close(got.loss, oracle(p, rule, z), 1e-30, kEps);
@@ -142,7 +142,7 @@ TEST(Bce, huge_logits_stay_finite)
     Problem p(4);
     p.logits = {1e4F, -1e4F, 1e4F, -1e4F};
     p.target = {1, 0, 0, 1};
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p, {.reduction = Reduction::none}, {});
     EXPECT_EQ(got.loss, (std::vector<float>{0, 0, 1e4F, 1e4F}));
     EXPECT_EQ(got.dlogits, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
@@ -151,7 +151,7 @@ TEST(Bce, huge_logits_stay_finite)
 TEST(Bce, missing_dloss_means_one)
 {
     Problem const p(20);
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     EXPECT_TRUE(same_bits(run(ctx, p, {}, {}).dlogits, run(ctx, p, {}, {1}).dlogits));
 }
 
@@ -167,7 +167,7 @@ TEST(Bce, same_bits_for_any_number_of_threads)
 
 TEST(Bce, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5), one(ctx, 1);
     Buffer<std::int64_t> two(ctx, 2);
     BceArgs const good{.logits = a.ref(), .target = a.ref(), .loss = one.ref()};

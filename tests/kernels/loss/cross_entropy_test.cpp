@@ -110,7 +110,7 @@ TEST(CrossEntropy, agrees_with_oracle_and_its_finite_differences)
          std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {1, 2}, {7, 5}, {70, 3}})
         for (Rule const& rule : rules) {
             Problem const p(n, classes);
-            Context ctx = make_context(Backend::cpu);
+            Context ctx = make_context();
             bool const each = rule.reduction == Reduction::none;
             auto const dloss = random_values(each ? n : 1, 4);
             Results const got = run(ctx, p, rule, dloss);
@@ -138,7 +138,7 @@ TEST(CrossEntropy, huge_logits_stay_finite)
     Problem p(2, 2);
     p.logits = {1e4F, -1e4F, 1e4F, -1e4F};
     p.target = {0, 1};
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Results const got = run(ctx, p, {.reduction = Reduction::none}, {});
     EXPECT_EQ(got.loss, (std::vector<float>{0, 2e4F}));
     EXPECT_EQ(got.dlogits, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
@@ -156,7 +156,7 @@ TEST(CrossEntropy, same_bits_for_any_number_of_threads)
 
 TEST(CrossEntropy, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     Buffer<std::int32_t> t(ctx, 3), t2(ctx, 2);
     CrossEntropyArgs const good{.logits = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};

@@ -86,7 +86,7 @@ TEST(Gce, agrees_with_oracle_and_its_finite_differences)
         for (Reduction const r : {Reduction::mean, Reduction::sum, Reduction::none})
             for (float const q : {0.01F, 0.7F, 1.0F}) {
                 Problem const p(n, classes, r, q);
-                Context ctx = make_context(Backend::cpu);
+                Context ctx = make_context();
                 bool const each = r == Reduction::none;
                 auto const dloss = random_values(each ? n : 1, 4);
                 Results const got = run(ctx, p, dloss);
@@ -116,7 +116,7 @@ TEST(Gce, huge_logits_stay_finite)
         p.weight = {1, 1};
         p.logits = classes == 1 ? std::vector<float>{-1e4F, -1e4F}
                                 : std::vector<float>{1e4F, -1e4F, 1e4F, -1e4F};
-        Context ctx = make_context(Backend::cpu);
+        Context ctx = make_context();
         Results const got = run(ctx, p, {});
         EXPECT_EQ(got.loss, (std::vector<float>{0, 2}));
         for (float const g : got.dlogits)
@@ -136,7 +136,7 @@ TEST(Gce, same_bits_for_any_number_of_threads)
 
 TEST(Gce, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     Buffer<std::int32_t> t(ctx, 3), t2(ctx, 2);
     GceArgs const good{.logits = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};

@@ -82,7 +82,7 @@ TEST(RegressionLoss, agrees_with_oracle_and_its_finite_differences)
             for (auto const& [n, d] : std::vector<std::pair<std::size_t, std::size_t>>{
                      {0, 2}, {1, 1}, {7, 3}, {99, 1}}) {
                 Problem const p(n, d, kind, r);
-                Context ctx = make_context(Backend::cpu);
+                Context ctx = make_context();
                 Results const got = run(ctx, p, {2.5F});
                 Doubles const x(p.x.begin(), p.x.end());
                 EXPECT_NEAR(got.loss[0], oracle(p, x), kEps * oracle(p, x) + 1e-12);
@@ -106,7 +106,7 @@ TEST(RegressionLoss, same_bits_for_any_number_of_threads)
 
 TEST(RegressionLoss, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     RegressionLossArgs const good{.x = a.ref({3, 2}), .target = a.ref({3, 2}), .loss = one.ref()};
     EXPECT_NO_THROW(regression_loss_forward(ctx, good));

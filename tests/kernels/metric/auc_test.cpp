@@ -27,7 +27,7 @@ Events make_events(std::size_t count, std::uint32_t seed, float steps)
 
 double run(Events const& e, bool weighted)
 {
-    Context ctx = Context::cpu(2);
+    Context ctx = make_context(2);
     auto const n = static_cast<std::int64_t>(e.score.size());
     OnDevice<float> score(ctx, e.score, {n}), weight(ctx, e.weight, {n});
     OnDevice<std::uint8_t> label(ctx, e.label, {n});
@@ -121,7 +121,7 @@ TEST(Auc, bad_scores_and_labels_are_refused)
     };
     EXPECT_EQ(code_of({{1, std::nanf("")}, {}, {0, 1}}), "CF-NUM-01");
     EXPECT_EQ(code_of({{1, 2}, {}, {0, 255}}), "CF-NUM-02");
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     OnDevice<float> score(ctx, {1, 2}, {2}), weight(ctx, {1}, {1});
     OnDevice<std::uint8_t> label(ctx, {0, 1}, {2}), short_label(ctx, {0}, {1});
     OnDevice<double> area(ctx, {0}, {1});

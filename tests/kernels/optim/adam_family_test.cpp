@@ -108,7 +108,7 @@ TEST(AdamFamily, trajectory_agrees_with_oracle)
     for (std::size_t const n : {0U, 1U, 63U, 64U, 65U})
         for (Method const method : {Method::adamax, Method::nadam})
             for (Dialect const dialect : {Dialect::keras, Dialect::torch}) {
-                Context ctx = make_context(Backend::cpu);
+                Context ctx = make_context();
                 auto const start = random_values(n, 99);
                 // 40 updates of up to 0.02, each to a few eps, on a parameter rounded each time.
                 expect_close(run(ctx, method, dialect, start), oracle(method, dialect, start), 3e-6,
@@ -126,7 +126,7 @@ TEST(AdamFamily, same_bits_for_any_number_of_threads)
 
 TEST(AdamFamily, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5);
     Buffer<double> rate(ctx, 1);
     Buffer<std::int64_t> step(ctx, std::vector<std::int64_t>{1});
@@ -177,7 +177,7 @@ TEST(ClipByNorm, scales_only_what_is_too_long)
                 squares += static_cast<double>(g) * static_cast<double>(g);
             double const norm = std::sqrt(squares);
             for (double const limit : {0.5 * norm + 1e-3, 2 * norm + 1}) {
-                Context ctx = make_context(Backend::cpu);
+                Context ctx = make_context();
                 OnDevice<float> g(ctx, dw, {static_cast<std::int64_t>(n)}), length(ctx, {-1}, {1});
                 clip_by_norm(
                     ctx, {.max_norm = limit, .rule = rule, .dw = g.ref(), .norm = length.ref()});
@@ -195,7 +195,7 @@ TEST(ClipByNorm, scales_only_what_is_too_long)
         clip_by_norm(ctx, {.dw = g.ref(), .norm = length.ref()});
         return g.fetch();
     });
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     EXPECT_THROW(clip_by_norm(ctx, {.dw = a.ref({2, 3}), .norm = one.ref()}), Error);
     EXPECT_THROW(clip_by_norm(ctx, {.dw = a.ref(), .norm = a.ref()}), Error);

@@ -87,7 +87,7 @@ TEST(Adam, trajectory_agrees_with_oracle)
         {.rule = AdamRule::torch, .beta2 = 0.9, .amsgrad = true}};
     for (std::size_t const n : {0U, 1U, 63U, 64U, 65U})
         for (Rule const& rule : rules) {
-            Context ctx = make_context(Backend::cpu);
+            Context ctx = make_context();
             auto const start = random_values(n, 99, -1, 1);
             // 40 updates of up to 0.01, each to a few eps, on a parameter rounded each time.
             expect_close(run(ctx, rule, start), oracle(rule, start), 2e-6, 0);
@@ -96,7 +96,7 @@ TEST(Adam, trajectory_agrees_with_oracle)
 
 TEST(Adam, zero_gradient_moves_nothing)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     auto const start = random_values(70, 1);
     OnDevice<float> w(ctx, start, {70}), zero(ctx, std::vector<float>(70), {70});
     OnDevice<float> m(ctx, std::vector<float>(70), {70}), v(ctx, std::vector<float>(70), {70});
@@ -119,7 +119,7 @@ TEST(Adam, same_bits_for_any_number_of_threads)
 
 TEST(Adam, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5);
     Buffer<double> rate(ctx, 1);
     Buffer<std::int64_t> step(ctx, std::vector<std::int64_t>{1});

@@ -74,7 +74,7 @@ TEST(Sgd, trajectory_agrees_with_oracle)
                  {Rule{rule}, Rule{rule, Momentum::plain, 0, 0.1},
                   Rule{rule, Momentum::plain, 0.9, 0}, Rule{rule, Momentum::plain, 0.9, 0.1},
                   Rule{rule, Momentum::nesterov, 0.6, 0.1}}) {
-                Context ctx = make_context(Backend::cpu);
+                Context ctx = make_context();
                 auto const start = random_values(n, 99, -1, 1);
                 // 30 updates of up to 1, each rounded to eps.
                 expect_close(run(ctx, r, start), oracle(r, start), 1e-5, 0);
@@ -91,7 +91,7 @@ TEST(Sgd, same_bits_for_any_number_of_threads)
 
 TEST(Sgd, refuses_bad_arguments)
 {
-    Context ctx = make_context(Backend::cpu);
+    Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5);
     Buffer<double> rate(ctx, 1);
     SgdArgs const good{.dw = a.ref(), .learning_rate = rate.ref(), .w = a.ref(), .m = a.ref()};

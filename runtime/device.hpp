@@ -1,0 +1,27 @@
+/// \file runtime/device.hpp
+/// Which GPUs this program can use, and if none, why. Never throws: a machine without a driver is
+/// an ordinary machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace calofuse {
+struct DeviceInfo {
+    std::string name;
+    int major = 0, minor = 0;  ///< compute capability
+    int multiprocessors = 0;
+    std::int64_t memory_bytes = 0;
+};
+
+struct DeviceList {
+    std::vector<DeviceInfo> devices;  ///< in the order of their numbers
+    std::string reason;               ///< why there is none, in one line; empty if there is one
+};
+
+DeviceList cuda_devices();
+
+/// What cudaGetDeviceCount's error means to a user; versions as the CUDA runtime writes them (13000).
+std::string no_device_reason(int cuda_error, int driver_version, int runtime_version);
+}  // namespace calofuse

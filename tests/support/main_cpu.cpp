@@ -1,0 +1,16 @@
+#include <gtest/gtest.h>
+
+#include "tests/support/backend_test.hpp"
+
+namespace calofuse::test {
+Backend backend()
+{
+    return Backend::cpu;
+}
+}  // namespace calofuse::test
+
+int main(int argc, char** argv)
+{
+    testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
+}
