@@ -1,5 +1,5 @@
 /// \file kernels/common/dropout_key.hpp
-/// What a host kernel needs to know of kernels/common/event_dropout.hpp. Plain data, fit for
+/// What a kernel needs to know of kernels/common/event_dropout.hpp. Plain data, fit for
 /// *_simd.cpp files.
 #pragma once
 
