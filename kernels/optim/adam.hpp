@@ -31,4 +31,7 @@ void adam_update(Context& ctx, AdamArgs const& args);
 namespace cpu {
 void adam_update(Context& ctx, AdamArgs const& args);
 }
+namespace cuda {
+void adam_update(Context& ctx, AdamArgs const& args);
+}
 }  // namespace calofuse

@@ -26,4 +26,7 @@ void adamax_update(Context& ctx, AdamaxArgs const& args);
 namespace cpu {
 void adamax_update(Context& ctx, AdamaxArgs const& args);
 }
+namespace cuda {
+void adamax_update(Context& ctx, AdamaxArgs const& args);
+}
 }  // namespace calofuse

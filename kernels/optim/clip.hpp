@@ -19,4 +19,7 @@ void clip_by_norm(Context& ctx, ClipArgs const& args);
 namespace cpu {
 void clip_by_norm(Context& ctx, ClipArgs const& args);
 }
+namespace cuda {
+void clip_by_norm(Context& ctx, ClipArgs const& args);
+}
 }  // namespace calofuse

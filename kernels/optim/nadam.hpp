@@ -30,4 +30,7 @@ void nadam_update(Context& ctx, NadamArgs const& args);
 namespace cpu {
 void nadam_update(Context& ctx, NadamArgs const& args);
 }
+namespace cuda {
+void nadam_update(Context& ctx, NadamArgs const& args);
+}
 }  // namespace calofuse

@@ -13,6 +13,7 @@ void sgd_update(Context& ctx, SgdArgs const& args)
                    "momentum=" << args.momentum << " (must be in [0, 1))");
     CALOFUSE_CHECK(args.weight_decay >= 0,
                    "weight_decay=" << args.weight_decay << " (must be >= 0)");
-    on_backend(ctx, "sgd", [&] { cpu::sgd_update(ctx, args); });
+    on_backend(
+        ctx, "sgd", [&] { cpu::sgd_update(ctx, args); }, [&] { cuda::sgd_update(ctx, args); });
 }
 }  // namespace calofuse

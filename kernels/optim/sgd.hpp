@@ -26,4 +26,7 @@ void sgd_update(Context& ctx, SgdArgs const& args);
 namespace cpu {
 void sgd_update(Context& ctx, SgdArgs const& args);
 }
+namespace cuda {
+void sgd_update(Context& ctx, SgdArgs const& args);
+}
 }  // namespace calofuse
