@@ -21,6 +21,8 @@ void check(PedestalArgs const& args)
 void subtract_pedestal(Context& ctx, PedestalArgs const& args)
 {
     check(args);
-    on_backend(ctx, "pedestal", [&] { cpu::subtract_pedestal(ctx, args); });
+    on_backend(
+        ctx, "pedestal", [&] { cpu::subtract_pedestal(ctx, args); },
+        [&] { cuda::subtract_pedestal(ctx, args); });
 }
 }  // namespace calofuse

@@ -20,4 +20,7 @@ void subtract_pedestal(Context& ctx, PedestalArgs const& args);
 namespace cpu {
 void subtract_pedestal(Context& ctx, PedestalArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void subtract_pedestal(Context& ctx, PedestalArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -26,6 +26,7 @@ void check(UnpackArgs const& args)
 void unpack(Context& ctx, UnpackArgs const& args)
 {
     check(args);
-    on_backend(ctx, "unpack", [&] { cpu::unpack(ctx, args); });
+    on_backend(
+        ctx, "unpack", [&] { cpu::unpack(ctx, args); }, [&] { cuda::unpack(ctx, args); });
 }
 }  // namespace calofuse

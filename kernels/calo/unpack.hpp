@@ -29,4 +29,7 @@ void unpack(Context& ctx, UnpackArgs const& args);
 namespace cpu {
 void unpack(Context& ctx, UnpackArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void unpack(Context& ctx, UnpackArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

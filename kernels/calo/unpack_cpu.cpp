@@ -1,7 +1,6 @@
 #include <array>
 
-#include "kernels/calo/unpack.hpp"
-#include "kernels/common/asinh.hpp"
+#include "kernels/calo/unpack_math.hpp"
 #include "runtime/parallel.hpp"
 
 namespace calofuse::cpu {
@@ -9,12 +8,15 @@ namespace {
 constexpr std::int64_t kEventsPerItem = 64;
 constexpr int kChannels = 256;
 
-template <InputScale kScale>
-float scaled(float adc, float pedestal, float inverse_scale)
+double sum_of_pedestals(View<float const, 1> pedestal, View<std::int32_t const, 1> channels)
 {
-    if constexpr (kScale == InputScale::asinh) return asinh_f32((adc - pedestal) * inverse_scale);
-    if constexpr (kScale == InputScale::log1p) return log1p_nonnegative(adc);
-    return adc;
+    std::array<double, kUnpackSums> sum{};
+    for (std::int64_t k = 0; k < channels.size(); ++k)
+        sum[static_cast<std::size_t>(k % kUnpackSums)] += pedestal[channels[k]];
+    for (std::size_t half = kUnpackSums / 2; half > 0; half /= 2)
+        for (std::size_t s = 0; s < half; ++s)
+            sum[s] += sum[s + half];
+    return sum[0];
 }
 
 /// One event: the maths runs over channels, where the words are contiguous, then cells gather.
@@ -29,7 +31,7 @@ void unpack_event(std::uint16_t const* adc,
     std::array<float, kChannels> by_channel;
     for (int c = 0; c < kChannels; ++c)
         by_channel[static_cast<std::size_t>(c)] =
-            scaled<kScale>(static_cast<float>(adc[c]), pedestal[c], inverse_scale);
+            unpacked<kScale>(static_cast<float>(adc[c]), pedestal[c], inverse_scale);
     std::int64_t adc_sum = 0;
     for (std::int64_t k = 0; k < channels.size(); ++k) {
         auto const c = static_cast<std::size_t>(channels[k]);
@@ -48,9 +50,7 @@ void unpack_all(Context& ctx, UnpackArgs const& args)
     auto const pedestal = args.pedestal.view<float const, 1>();
     auto const x = args.x.view<float, 2>();
     auto const total = args.total.view<float, 1>();
-    double offset = args.energy_mean;
-    for (std::int64_t k = 0; k < channels.size(); ++k)
-        offset += pedestal[channels[k]];
+    double const pedestals = sum_of_pedestals(pedestal, channels);
     float const inverse_scale = 1.0F / args.asinh_scale;
     parallel_chunks(ctx, rows.size(), kEventsPerItem, [&](auto begin, auto end, auto) {
         for (std::int64_t b = begin; b < end; ++b) {
@@ -64,7 +64,7 @@ void unpack_all(Context& ctx, UnpackArgs const& args)
             std::int64_t sum = 0;
             unpack_event<kScale>(adc.data + std::int64_t{rows[b]} * kChannels, pedestal.data,
                                  inverse_scale, channels, out, &sum);
-            total[b] = static_cast<float>((static_cast<double>(sum) - offset) * args.energy_scale);
+            total[b] = standardised_total(sum, pedestals, args.energy_mean, args.energy_scale);
         }
     });
 }

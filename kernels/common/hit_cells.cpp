@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/common/asinh.hpp"
+#include "kernels/common/cell_energy.hpp"
 #include "runtime/channel_map.hpp"
 #include "runtime/error.hpp"
 
@@ -246,10 +247,8 @@ void cell_energies(std::uint16_t const* adc,
                    float* a)
 {
     std::array<float, kNumChannels> by_channel;
-    for (std::size_t c = 0; c < kNumChannels; ++c) {
-        float const v = static_cast<float>(adc[c]) - pedestal[c];
-        by_channel[c] = v > 0.0F ? v : 0.0F;
-    }
+    for (std::size_t c = 0; c < kNumChannels; ++c)
+        by_channel[c] = cell_energy(adc[c], pedestal[c]);
     for (std::int64_t k = 0; k < num_cells; ++k)
         a[k] = by_channel[static_cast<std::size_t>(channels[k])];
 }
@@ -257,8 +256,7 @@ void cell_energies(std::uint16_t const* adc,
 void cell_limits(float threshold, float const* noise, std::int32_t const* channels, float* limit)
 {
     for (int k = 0; k < kNumCells; ++k) {
-        float const three_sigma = noise == nullptr ? 0.0F : 3.0F * noise[channels[k]];
-        limit[k] = three_sigma > threshold ? three_sigma : threshold;
+        limit[k] = cell_limit(threshold, noise == nullptr ? 0.0F : noise[channels[k]]);
     }
     std::fill(limit + kNumCells, limit + kPaddedCells, threshold);
 }

@@ -1,13 +1,12 @@
 #include "kernels/calo/pedestal.hpp"
 
-#include "tests/support/backend_test.hpp"
 #include "tests/support/hit_events.hpp"
+#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 namespace {
-std::vector<float> run(HitEvents const& events, std::vector<std::int32_t> const& rows, int threads)
+std::vector<float> run(Context& ctx, HitEvents const& events, std::vector<std::int32_t> const& rows)
 {
-    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(rows.size());
     OnDevice<std::uint16_t> const adc(ctx, events.adc, {events.size(), kNumChannels});
     OnDevice<std::int32_t> const d_rows(ctx, rows, {batch});
@@ -17,6 +16,12 @@ std::vector<float> run(HitEvents const& events, std::vector<std::int32_t> const&
                             {batch, kNumCells});
     subtract_pedestal(ctx, {adc.ref(), d_rows.ref(), channels.ref(), pedestal.ref(), a.ref()});
     return a.fetch();
+}
+
+std::vector<float> run(HitEvents const& events, std::vector<std::int32_t> const& rows, int threads)
+{
+    Context ctx = make_context(threads);
+    return run(ctx, events, rows);
 }
 }  // namespace
 
@@ -42,6 +47,8 @@ TEST(Pedestal, agrees_with_the_definition_for_any_number_of_threads)
     for (int const threads : {2, 3})
         EXPECT_EQ(run(events, rows, threads), got);
     EXPECT_TRUE(run(events, {}, 2).empty());
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    EXPECT_TRUE(same_bits(run(ctx, events, rows), run(cpu, events, rows)));
 }
 
 TEST(Pedestal, refuses_wrong_shapes)

@@ -4,7 +4,7 @@
 
 #include "kernels/common/asinh.hpp"
 #include "runtime/channel_map.hpp"
-#include "tests/support/backend_test.hpp"
+#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -30,12 +30,11 @@ struct Result {
     std::vector<float> x, total;
 };
 
-Result run(Events const& events,
+Result run(Context& ctx,
+           Events const& events,
            std::vector<std::int32_t> const& rows,
-           InputScale scale,
-           int threads = 1)
+           InputScale scale)
 {
-    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(rows.size());
     auto const cells = static_cast<std::int64_t>(events.channels.size());
     OnDevice<std::uint16_t> const adc(
@@ -57,6 +56,15 @@ Result run(Events const& events,
                  .x = x.ref(),
                  .total = total.ref()});
     return {x.fetch(), total.fetch()};
+}
+
+Result run(Events const& events,
+           std::vector<std::int32_t> const& rows,
+           InputScale scale,
+           int threads = 1)
+{
+    Context ctx = make_context(threads);
+    return run(ctx, events, rows, scale);
 }
 
 double oracle(InputScale scale, double adc, double pedestal)
@@ -112,6 +120,19 @@ TEST(Unpack, empty_batch_and_any_number_of_threads)
         Result const other = run(events, rows, InputScale::asinh, threads);
         EXPECT_EQ(one.x, other.x);
         EXPECT_EQ(one.total, other.total);
+    }
+}
+
+TEST(Unpack, backends_agree_to_the_bit)
+{
+    Events events = make_events(60);
+    events.channels.resize(200);  // any number of cells, any channels
+    std::vector<std::int32_t> const rows{3, 0, -1, 59, 7, 7, 12, 33, 58, 21};
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    for (InputScale const scale : {InputScale::asinh, InputScale::log1p, InputScale::raw}) {
+        Result const got = run(ctx, events, rows, scale), want = run(cpu, events, rows, scale);
+        EXPECT_TRUE(same_bits(got.x, want.x));
+        EXPECT_TRUE(same_bits(got.total, want.total));
     }
 }
 
