@@ -65,17 +65,33 @@ __device__ T block_sum(T value)
     return block_reduce<kThreads>(value, Plus{});
 }
 
-/// out[i] += partial[0][i] + partial[1][i] + .. in this order, in A; partial is (count, n). How kernels
-/// add up over blocks: each block writes its own row, no atomics.
+/// out[i] += partial[0][i] + partial[1][i] + .., summed in A; partial is (count, n). How kernels add up
+/// over blocks: each block writes its own row, no atomics. Many rows are added in shares of 64 first.
 template <class A, class T, class Out>
 void add_partials(
     Context& ctx, char const* name, T const* partial, std::int64_t count, std::int64_t n, Out* out)
 {
-    for_each(ctx, name, n, [=] __device__(std::int64_t i) {
+    constexpr std::int64_t kShare = 64;
+    if (count <= kShare) {
+        for_each(ctx, name, n, [=] __device__(std::int64_t i) {
+            A sum = 0;
+            for (std::int64_t p = 0; p < count; ++p)
+                sum += static_cast<A>(partial[p * n + i]);
+            out[i] += static_cast<Out>(sum);
+        });
+        return;
+    }
+    std::int64_t const shares = (count + kShare - 1) / kShare;
+    auto const memory = ctx.scratch<A>(shares * n);
+    A* const sums = memory.data();
+    for_each(ctx, name, shares * n, [=] __device__(std::int64_t i) {
+        std::int64_t const first = i / n * kShare;
+        std::int64_t const end = first + kShare < count ? first + kShare : count;
         A sum = 0;
-        for (std::int64_t p = 0; p < count; ++p)
-            sum += static_cast<A>(partial[p * n + i]);
-        out[i] += static_cast<Out>(sum);
+        for (std::int64_t p = first; p < end; ++p)
+            sum += static_cast<A>(partial[p * n + i % n]);
+        sums[i] = sum;
     });
+    add_partials<A>(ctx, name, static_cast<A const*>(sums), shares, n, out);
 }
 }  // namespace calofuse::cuda
