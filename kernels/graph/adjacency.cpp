@@ -46,7 +46,9 @@ void adjacency_forward(Context& ctx, AdjacencyArgs const& args)
     check_optional(args.bias, {n.features}, "bias");
     check_tensor(args.y, DType::f32, {n.events, n.nodes, n.features}, "y");
     CALOFUSE_CHECK(args.y.data != args.u.data || args.y.size() == 0, "y may not be u");
-    on_backend(ctx, "adjacency_forward", [&] { cpu::adjacency_forward(ctx, args); });
+    on_backend(
+        ctx, "adjacency_forward", [&] { cpu::adjacency_forward(ctx, args); },
+        [&] { cuda::adjacency_forward(ctx, args); });
 }
 
 void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args)
@@ -57,7 +59,9 @@ void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args)
     check_optional(args.du, {n.events, n.nodes, n.features}, "du");
     check_optional(args.dr, {n.events, n.nodes, n.features}, "dr");
     check_optional(args.dbias, {n.features}, "dbias");
-    on_backend(ctx, "adjacency_backward", [&] { cpu::adjacency_backward(ctx, args); });
+    on_backend(
+        ctx, "adjacency_backward", [&] { cpu::adjacency_backward(ctx, args); },
+        [&] { cuda::adjacency_backward(ctx, args); });
 }
 
 std::vector<float> grid_adjacency(int rows, int columns, GridNeighbours neighbours)

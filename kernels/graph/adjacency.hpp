@@ -41,6 +41,10 @@ namespace cpu {
 void adjacency_forward(Context& ctx, AdjacencyArgs const& args);
 void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void adjacency_forward(Context& ctx, AdjacencyArgs const& args);
+void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args);
+}  // namespace cuda
 
 enum class GridNeighbours : std::uint8_t { four, eight, all };
 
