@@ -42,7 +42,9 @@ void dense_gat_forward(Context& ctx, DenseGatArgs const& args)
     else
         check_tensor(args.a, DType::f32, {n.nodes, n.nodes}, "a");
     if (!args.bias.empty()) check_tensor(args.bias, DType::f32, {n.width}, "bias");
-    on_backend(ctx, "dense_gat_forward", [&] { cpu::dense_gat_forward(ctx, args); });
+    on_backend(
+        ctx, "dense_gat_forward", [&] { cpu::dense_gat_forward(ctx, args); },
+        [&] { cuda::dense_gat_forward(ctx, args); });
 }
 
 void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args)
@@ -54,6 +56,8 @@ void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args)
     check_like(args.dattn_self, args.attn_self, "dattn_self", "attn_self");
     check_like(args.dattn_neigh, args.attn_neigh, "dattn_neigh", "attn_neigh");
     if (!args.dbias.empty()) check_tensor(args.dbias, DType::f32, {n.width}, "dbias");
-    on_backend(ctx, "dense_gat_backward", [&] { cpu::dense_gat_backward(ctx, args); });
+    on_backend(
+        ctx, "dense_gat_backward", [&] { cpu::dense_gat_backward(ctx, args); },
+        [&] { cuda::dense_gat_backward(ctx, args); });
 }
 }  // namespace calofuse

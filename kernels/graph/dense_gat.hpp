@@ -50,4 +50,8 @@ namespace cpu {
 void dense_gat_forward(Context& ctx, DenseGatArgs const& args);
 void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void dense_gat_forward(Context& ctx, DenseGatArgs const& args);
+void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -35,12 +35,16 @@ void check(TensorRef const& x,
 void readout_forward(Context& ctx, ReadoutArgs const& args)
 {
     check(args.x, args.row_ptr, args.y, args.kind, args.largest, args.column);
-    on_backend(ctx, "readout_forward", [&] { cpu::readout_forward(ctx, args); });
+    on_backend(
+        ctx, "readout_forward", [&] { cpu::readout_forward(ctx, args); },
+        [&] { cuda::readout_forward(ctx, args); });
 }
 
 void readout_backward(Context& ctx, ReadoutGradArgs const& args)
 {
     check(args.dx, args.row_ptr, args.dy, args.kind, args.largest, args.column);
-    on_backend(ctx, "readout_backward", [&] { cpu::readout_backward(ctx, args); });
+    on_backend(
+        ctx, "readout_backward", [&] { cpu::readout_backward(ctx, args); },
+        [&] { cuda::readout_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -46,4 +46,8 @@ namespace cpu {
 void readout_forward(Context& ctx, ReadoutArgs const& args);
 void readout_backward(Context& ctx, ReadoutGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void readout_forward(Context& ctx, ReadoutArgs const& args);
+void readout_backward(Context& ctx, ReadoutGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse
