@@ -47,10 +47,12 @@ struct Context::Pool {
     struct Block {
         void* data;
         std::size_t bytes;
+        int owner;  ///< 0, or the OwnScratch that it was made for
         bool in_use;
     };
     Backend backend;
     std::vector<Block> blocks;
+    int owner = 0, num_owners = 0;  ///< of what is taken now
     std::int64_t num_allocations = 0;
 
     /// On a GPU sizes never follow the data, and exact sizes let a checker see every access past
@@ -79,11 +81,11 @@ struct Context::Pool {
         std::size_t const most = backend == Backend::cuda ? bytes : 2 * bytes;
         Block* best = nullptr;
         for (Block& b : blocks) {
-            bool const fits = !b.in_use && b.bytes >= bytes && b.bytes <= most;
+            bool const fits = !b.in_use && b.owner == owner && b.bytes >= bytes && b.bytes <= most;
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {
-            blocks.push_back({allocate(bytes), bytes, false});
+            blocks.push_back({allocate(bytes), bytes, owner, false});
             best = &blocks.back();
             ++num_allocations;
         }
@@ -209,6 +211,17 @@ void Context::fill_zero(void* dst, std::size_t bytes)
     }
 #endif
     std::memset(dst, 0, bytes);
+}
+
+Context::OwnScratch::OwnScratch(Context& ctx) : ctx_(&ctx)
+{
+    CALOFUSE_CHECK(ctx.pool_->owner == 0, "OwnScratch inside OwnScratch");
+    ctx.pool_->owner = ++ctx.pool_->num_owners;
+}
+
+Context::OwnScratch::~OwnScratch()
+{
+    ctx_->pool_->owner = 0;
 }
 
 std::int64_t Context::num_allocations() const

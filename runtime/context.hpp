@@ -36,6 +36,7 @@ class Context {
 
     Backend backend() const { return backend_; }
     int threads() const { return threads_; }
+    int device() const { return device_; }
     CUstream_st* stream() const { return stream_; }
     void synchronize();
 
@@ -49,6 +50,19 @@ class Context {
     void copy_to(void* dst, void const* host_src, std::size_t bytes);
     void copy_back(void* host_dst, void const* src, std::size_t bytes);
     void fill_zero(void* dst, std::size_t bytes);
+
+    /// While this lives, scratch comes from blocks that are handed out again only for the same
+    /// purpose: a captured graph keeps the addresses that it was recorded with.
+    class OwnScratch {
+      public:
+        explicit OwnScratch(Context& ctx);
+        OwnScratch(OwnScratch const&) = delete;
+        OwnScratch& operator=(OwnScratch const&) = delete;
+        ~OwnScratch();
+
+      private:
+        Context* ctx_;
+    };
 
     /// How often this context has asked the system or the driver for memory.
     std::int64_t num_allocations() const;
