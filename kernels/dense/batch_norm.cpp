@@ -36,12 +36,16 @@ void check(BatchNormGradArgs const& args)
 void batch_norm_forward(Context& ctx, BatchNormArgs const& args)
 {
     check(args);
-    on_backend(ctx, "batch_norm", [&] { cpu::batch_norm_forward(ctx, args); });
+    on_backend(
+        ctx, "batch_norm", [&] { cpu::batch_norm_forward(ctx, args); },
+        [&] { cuda::batch_norm_forward(ctx, args); });
 }
 
 void batch_norm_backward(Context& ctx, BatchNormGradArgs const& args)
 {
     check(args);
-    on_backend(ctx, "batch_norm", [&] { cpu::batch_norm_backward(ctx, args); });
+    on_backend(
+        ctx, "batch_norm", [&] { cpu::batch_norm_backward(ctx, args); },
+        [&] { cuda::batch_norm_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -47,4 +47,8 @@ namespace cpu {
 void batch_norm_forward(Context& ctx, BatchNormArgs const& args);
 void batch_norm_backward(Context& ctx, BatchNormGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void batch_norm_forward(Context& ctx, BatchNormArgs const& args);
+void batch_norm_backward(Context& ctx, BatchNormGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

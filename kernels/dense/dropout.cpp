@@ -9,7 +9,9 @@ void dropout_forward(Context& ctx, DropoutArgs const& args)
     check_like(args.y, args.x, "y", "x");
     check_tensor(args.step, DType::i64, {2}, "step");
     CALOFUSE_CHECK(args.rate >= 0 && args.rate < 1, "rate=" << args.rate << " (must be in [0, 1))");
-    on_backend(ctx, "dropout", [&] { cpu::dropout_forward(ctx, args); });
+    on_backend(
+        ctx, "dropout", [&] { cpu::dropout_forward(ctx, args); },
+        [&] { cuda::dropout_forward(ctx, args); });
 }
 
 void dropout_backward(Context& ctx, DropoutGradArgs const& args)
@@ -18,6 +20,8 @@ void dropout_backward(Context& ctx, DropoutGradArgs const& args)
     check_like(args.dx, args.dy, "dx", "dy");
     check_tensor(args.step, DType::i64, {2}, "step");
     CALOFUSE_CHECK(args.rate >= 0 && args.rate < 1, "rate=" << args.rate << " (must be in [0, 1))");
-    on_backend(ctx, "dropout", [&] { cpu::dropout_backward(ctx, args); });
+    on_backend(
+        ctx, "dropout", [&] { cpu::dropout_backward(ctx, args); },
+        [&] { cuda::dropout_backward(ctx, args); });
 }
 }  // namespace calofuse

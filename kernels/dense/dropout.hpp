@@ -34,4 +34,8 @@ namespace cpu {
 void dropout_forward(Context& ctx, DropoutArgs const& args);
 void dropout_backward(Context& ctx, DropoutGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void dropout_forward(Context& ctx, DropoutArgs const& args);
+void dropout_backward(Context& ctx, DropoutGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

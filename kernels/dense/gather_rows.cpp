@@ -14,12 +14,16 @@ void check(TensorRef const& table, TensorRef const& index, TensorRef const& rows
 void gather_rows_forward(Context& ctx, GatherRowsArgs const& args)
 {
     check(args.x, args.index, args.y);
-    on_backend(ctx, "gather_rows", [&] { cpu::gather_rows_forward(ctx, args); });
+    on_backend(
+        ctx, "gather_rows", [&] { cpu::gather_rows_forward(ctx, args); },
+        [&] { cuda::gather_rows_forward(ctx, args); });
 }
 
 void gather_rows_backward(Context& ctx, GatherRowsGradArgs const& args)
 {
     check(args.dx, args.index, args.dy);
-    on_backend(ctx, "gather_rows", [&] { cpu::gather_rows_backward(ctx, args); });
+    on_backend(
+        ctx, "gather_rows", [&] { cpu::gather_rows_backward(ctx, args); },
+        [&] { cuda::gather_rows_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -1,5 +1,7 @@
 /// \file kernels/dense/gather_rows.hpp
-/// y[r, :] = x[index[r], :]. Weights that several rows share, written out once a row.
+/// y[r, :] = x[index[r], :]. Weights that several rows share, written out once a row. For small tables:
+/// backward on CUDA looks through the whole index for every element of dx, so that it adds in order
+/// without atomics.
 #pragma once
 
 #include "runtime/context.hpp"
@@ -24,4 +26,8 @@ namespace cpu {
 void gather_rows_forward(Context& ctx, GatherRowsArgs const& args);
 void gather_rows_backward(Context& ctx, GatherRowsGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gather_rows_forward(Context& ctx, GatherRowsArgs const& args);
+void gather_rows_backward(Context& ctx, GatherRowsGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -13,7 +13,9 @@ void update_running(Context& ctx, UpdateRunningArgs const& args)
                    "momentum=" << args.momentum << " (must be in [0, 1])");
     CALOFUSE_CHECK(args.kind == RunningVariance::biased || args.rows > 1,
                    "unbiased variance of " << args.rows << " rows (needs 2)");
-    on_backend(ctx, "update_running", [&] { cpu::update_running(ctx, args); });
+    on_backend(
+        ctx, "update_running", [&] { cpu::update_running(ctx, args); },
+        [&] { cuda::update_running(ctx, args); });
 }
 
 void accumulate_statistics(Context& ctx, AccumulateStatisticsArgs const& args)
@@ -24,7 +26,9 @@ void accumulate_statistics(Context& ctx, AccumulateStatisticsArgs const& args)
     check_tensor(args.count, DType::i64, {1}, "count");
     check_tensor(args.mean, DType::f64, {channels}, "mean");
     check_tensor(args.spread, DType::f64, {channels}, "spread");
-    on_backend(ctx, "accumulate_statistics", [&] { cpu::accumulate_statistics(ctx, args); });
+    on_backend(
+        ctx, "accumulate_statistics", [&] { cpu::accumulate_statistics(ctx, args); },
+        [&] { cuda::accumulate_statistics(ctx, args); });
 }
 
 void finish_statistics(Context& ctx, FinishStatisticsArgs const& args)
@@ -35,6 +39,8 @@ void finish_statistics(Context& ctx, FinishStatisticsArgs const& args)
     check_tensor(args.spread, DType::f64, {channels}, "spread");
     check_tensor(args.running_mean, DType::f32, {channels}, "running_mean");
     check_tensor(args.running_variance, DType::f32, {channels}, "running_variance");
-    on_backend(ctx, "finish_statistics", [&] { cpu::finish_statistics(ctx, args); });
+    on_backend(
+        ctx, "finish_statistics", [&] { cpu::finish_statistics(ctx, args); },
+        [&] { cuda::finish_statistics(ctx, args); });
 }
 }  // namespace calofuse

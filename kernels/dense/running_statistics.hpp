@@ -55,4 +55,9 @@ void update_running(Context& ctx, UpdateRunningArgs const& args);
 void accumulate_statistics(Context& ctx, AccumulateStatisticsArgs const& args);
 void finish_statistics(Context& ctx, FinishStatisticsArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void update_running(Context& ctx, UpdateRunningArgs const& args);
+void accumulate_statistics(Context& ctx, AccumulateStatisticsArgs const& args);
+void finish_statistics(Context& ctx, FinishStatisticsArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -14,4 +14,7 @@ void zero_rows(Context& ctx, ZeroRowsArgs const& args);
 namespace cpu {
 void zero_rows(Context& ctx, ZeroRowsArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void zero_rows(Context& ctx, ZeroRowsArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -119,27 +119,38 @@ TEST(Dropout, a_batch_cut_into_passes_drops_the_same_elements)
     Context ctx = make_context();
     constexpr std::int64_t kEvents = 7, kWidth = 1025;
     auto const x = random_values(kEvents * kWidth, 8, 0.5F, 1.5F);
-    auto run = [&](std::int64_t first, std::int64_t events) {
-        OnDevice<float> in(ctx,
+    auto run = [&](Context& where, std::int64_t first, std::int64_t events) {
+        OnDevice<float> in(where,
                            {x.begin() + static_cast<std::ptrdiff_t>(first * kWidth),
                             x.begin() + static_cast<std::ptrdiff_t>((first + events) * kWidth)},
                            {events, kWidth});
-        OnDevice<float> y(ctx, std::vector<float>(static_cast<std::size_t>(events * kWidth)),
+        OnDevice<float> y(where, std::vector<float>(static_cast<std::size_t>(events * kWidth)),
                           {events, kWidth});
-        OnDevice<std::int64_t> step(ctx, {3, first}, {2});
-        dropout_forward(ctx, {.x = in.ref(),
-                              .step = step.ref(),
-                              .seed = kSeed,
-                              .stream = kStream,
-                              .rate = 0.4F,
-                              .y = y.ref()});
+        OnDevice<std::int64_t> step(where, {3, first}, {2});
+        dropout_forward(where, {.x = in.ref(),
+                                .step = step.ref(),
+                                .seed = kSeed,
+                                .stream = kStream,
+                                .rate = 0.4F,
+                                .y = y.ref()});
         return y.fetch();
     };
-    auto const all = run(0, kEvents);
-    auto parts = run(0, 3);
-    for (float const v : run(3, 4))
+    auto const all = run(ctx, 0, kEvents);
+    auto parts = run(ctx, 0, 3);
+    for (float const v : run(ctx, 3, 4))
         parts.push_back(v);
     EXPECT_TRUE(same_bits(parts, all));
+    Context cpu = Context::cpu();
+    EXPECT_TRUE(same_bits(run(cpu, 0, kEvents), all));
+}
+
+TEST(Dropout, same_bits_as_on_the_cpu)
+{
+    Context ctx = make_context(), cpu = Context::cpu();
+    for (std::size_t const n : {6U, 63U, 4096U}) {  // 6: four at a time, then two by themselves
+        auto const x = random_values(n, 4);         // what is dropped becomes 0 or -0
+        EXPECT_TRUE(same_bits(forward(ctx, x, 9, 0.35F), forward(cpu, x, 9, 0.35F))) << n;
+    }
 }
 
 TEST(Dropout, refuses_bad_arguments)

@@ -1,6 +1,7 @@
 #include "kernels/dense/gather_rows.hpp"
 
 #include "tests/support/backend_test.hpp"
+#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 TEST(GatherRows, repeats_rows_and_adds_their_gradients)
@@ -28,6 +29,27 @@ TEST(GatherRows, repeats_rows_and_adds_their_gradients)
     expect_close(d_dx.fetch(), want_dx, 1e-6, 0);
 }
 
+TEST(GatherRows, same_bits_as_on_the_cpu)
+{
+    constexpr std::int64_t kTable = 4, kRows = 23, kWidth = 259;  // no row is taken from row 3
+    auto const x = random_values(kTable * kWidth, 3), dy = random_values(kRows * kWidth, 4);
+    std::vector<std::int32_t> index;
+    for (std::int32_t r = 0; r < kRows; ++r)
+        index.push_back(r * r % 3);
+    auto const run = [&](Context ctx) {
+        OnDevice<float> table(ctx, x, {kTable, kWidth}), rows(ctx, dy, {kRows, kWidth});
+        OnDevice<std::int32_t> from(ctx, index, {kRows});
+        OnDevice<float> y(ctx, std::vector<float>(dy.size(), 9), {kRows, kWidth});
+        gather_rows_forward(ctx, {.x = table.ref(), .index = from.ref(), .y = y.ref()});
+        gather_rows_backward(ctx, {.dy = rows.ref(), .index = from.ref(), .dx = table.ref()});
+        auto out = y.fetch();
+        for (float const v : table.fetch())
+            out.push_back(v);
+        return out;
+    };
+    EXPECT_TRUE(same_bits(run(make_context()), run(Context::cpu())));
+}
+
 TEST(GatherRowsChecks, other_widths_are_refused)
 {
     Context ctx = make_context(1);
@@ -36,5 +58,4 @@ TEST(GatherRowsChecks, other_widths_are_refused)
     EXPECT_THROW(gather_rows_forward(ctx, {.x = x.ref(), .index = index.ref(), .y = y.ref()}),
                  Error);
 }
-
 }  // namespace calofuse::test
