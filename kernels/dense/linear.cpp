@@ -68,7 +68,8 @@ void linear(Context& ctx, LinearArgs const& args)
     LinearArgs full = args;
     full.groups = resolved(args.groups, args.x);
     check(full.groups, full.x, full.w, full.b, full.row_ptr, full.y);
-    on_backend(ctx, "linear", [&] { cpu::linear(ctx, full); });
+    on_backend(
+        ctx, "linear", [&] { cpu::linear(ctx, full); }, [&] { cuda::linear(ctx, full); });
 }
 
 void linear_backward(Context& ctx, LinearGradArgs const& args)
@@ -80,6 +81,8 @@ void linear_backward(Context& ctx, LinearGradArgs const& args)
                    "dx is " << full.dx.describe() << ", x " << full.x.describe());
     CALOFUSE_CHECK(full.dw.flat<float>().size() == full.w.size(),
                    "dw is " << full.dw.describe() << ", w " << full.w.describe());
-    on_backend(ctx, "linear_backward", [&] { cpu::linear_backward(ctx, full); });
+    on_backend(
+        ctx, "linear_backward", [&] { cpu::linear_backward(ctx, full); },
+        [&] { cuda::linear_backward(ctx, full); });
 }
 }  // namespace calofuse

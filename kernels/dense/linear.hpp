@@ -47,4 +47,8 @@ namespace cpu {
 void linear(Context& ctx, LinearArgs const& args);
 void linear_backward(Context& ctx, LinearGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void linear(Context& ctx, LinearArgs const& args);
+void linear_backward(Context& ctx, LinearGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

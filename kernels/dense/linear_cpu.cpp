@@ -1,8 +1,8 @@
 #include <omp.h>
 
 #include "kernels/common/ragged.hpp"
-#include "kernels/dense/linear.hpp"
 #include "kernels/dense/linear_simd.hpp"
+#include "kernels/dense/linear_tile.hpp"
 #include "runtime/isa.hpp"
 #include "runtime/parallel.hpp"
 
@@ -83,42 +83,17 @@ void multiply(LinearPanel panel, std::int64_t exist)
     add_tile(tile, panel.rows, panel.width, exist, out, out_stride);
 }
 
-/// Where a group's columns and weights begin.
-struct Group {
-    std::int64_t width = 0, in_begin = 0, w_begin = 0, b_begin = 0, out_begin = 0;
-};
+using Group = LinearGroup;
 
-struct Layout {
-    std::int64_t rows, outputs;
-    int num_groups, num_sets = 0;
-    std::array<Group, kMaxLinearGroups> group;
-    std::array<int, kMaxLinearGroups> set;
+struct Layout : LinearLayout {
+    std::int64_t rows;
 
     Layout(LinearGroups const& groups,
            TensorRef const& row_ptr,
            TensorRef const& x,
            TensorRef const& y)
-        : rows(ragged_rows(row_ptr, x.shape[0]))
-        , outputs(y.shape[1] / groups.count)
-        , num_groups(groups.count)
-    {
-        std::array<std::int64_t, kMaxLinearGroups> width_of_set = {};
-        for (std::size_t g = 0; g < static_cast<std::size_t>(num_groups); ++g) {
-            set[g] = groups.set[g];
-            width_of_set[static_cast<std::size_t>(set[g])] = groups.width[g];
-            num_sets = std::max(num_sets, set[g] + 1);
-        }
-        std::int64_t in_begin = 0;
-        for (std::size_t g = 0; g < static_cast<std::size_t>(num_groups); ++g) {
-            group[g] = {.width = groups.width[g],
-                        .in_begin = in_begin,
-                        .b_begin = set[g] * outputs,
-                        .out_begin = static_cast<std::int64_t>(g) * outputs};
-            in_begin += groups.width[g];
-            for (int s = 0; s < set[g]; ++s)
-                group[g].w_begin += width_of_set[static_cast<std::size_t>(s)] * outputs;
-        }
-    }
+        : LinearLayout(groups, y), rows(ragged_rows(row_ptr, x.shape[0]))
+    {}
     Group const& first_of_set(int s) const
     {
         std::size_t g = 0;

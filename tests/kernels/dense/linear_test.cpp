@@ -170,7 +170,9 @@ TEST_P(Linear, agrees_with_oracle_and_any_number_of_threads)
         expect_summed(got.dx, want.dx, c.outputs);
         expect_summed(got.dw, want.dw, c.rows * groups);
         if (c.bias) expect_summed(got.db, want.db, c.rows * groups);
-        for (int threads : {1, 2, 3})
+        EXPECT_TRUE(run(c, at, d, 1) == got) << "second run";
+        if (on_cuda()) break;  // neither instruction sets nor threads
+        for (int threads : {2, 3})
             EXPECT_TRUE(run(c, at, d, threads) == got) << threads << " threads";
     }
 }
