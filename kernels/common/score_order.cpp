@@ -1,12 +1,12 @@
 #include "kernels/common/score_order.hpp"
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
 #include <utility>
 
+#include "kernels/common/score_key.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
@@ -15,13 +15,6 @@ struct Keyed {
     std::uint32_t key;  ///< rises with the score
     std::uint32_t index;
 };
-
-/// Sign-magnitude to an unsigned number in the same order; adding 0 turns -0 into 0.
-std::uint32_t key_of(float score)
-{
-    auto const bits = std::bit_cast<std::uint32_t>(score + 0.0F);
-    return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-}
 
 /// One stable counting pass over 11 bits.
 void radix_pass(std::vector<Keyed> const& from, std::vector<Keyed>& to, unsigned shift)
@@ -62,7 +55,7 @@ ScoreOrder order_by_score(std::span<float const> score, std::span<std::uint8_t c
                                                                                  << " scores");
     std::vector<Keyed> keyed(score.size()), other(score.size());
     for (std::size_t i = 0; i < score.size(); ++i)
-        keyed[i] = {key_of(score[i]), static_cast<std::uint32_t>(i)};
+        keyed[i] = {score_key(score[i]), static_cast<std::uint32_t>(i)};
     radix_pass(keyed, other, 0);
     radix_pass(other, keyed, 11);
     radix_pass(keyed, other, 22);

@@ -10,6 +10,7 @@ void auc(Context& ctx, AucArgs const& args)
     check_tensor(args.label, DType::u8, {events}, "label");
     if (!args.weight.empty()) check_tensor(args.weight, DType::f32, {events}, "weight");
     check_tensor(args.auc, DType::f64, {1}, "auc");
-    on_backend(ctx, "auc", [&] { cpu::auc(ctx, args); });
+    on_backend(
+        ctx, "auc", [&] { cpu::auc(ctx, args); }, [&] { cuda::auc(ctx, args); });
 }
 }  // namespace calofuse

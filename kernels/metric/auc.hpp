@@ -15,9 +15,13 @@ struct AucArgs {
     TensorRef auc;          ///< (1) f64; NaN if a class is missing or weighs nothing
 };
 
-/// Takes O(N) time (radix sort). Throws CF-NUM-01 for a NaN score, CF-NUM-02 for another label.
+/// Takes O(N) time (radix sort). Throws CF-NUM-01 for a NaN score, CF-NUM-02 for another label; on
+/// CUDA, where nobody waits for the result, the area is NaN instead.
 void auc(Context& ctx, AucArgs const& args);
 namespace cpu {
+void auc(Context& ctx, AucArgs const& args);
+}
+namespace cuda {
 void auc(Context& ctx, AucArgs const& args);
 }
 }  // namespace calofuse

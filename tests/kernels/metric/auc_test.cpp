@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tests/support/backend_test.hpp"
+#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -25,9 +26,8 @@ Events make_events(std::size_t count, std::uint32_t seed, float steps)
     return e;
 }
 
-double run(Events const& e, bool weighted)
+double run(Context& ctx, Events const& e, bool weighted)
 {
-    Context ctx = make_context(2);
     auto const n = static_cast<std::int64_t>(e.score.size());
     OnDevice<float> score(ctx, e.score, {n}), weight(ctx, e.weight, {n});
     OnDevice<std::uint8_t> label(ctx, e.label, {n});
@@ -37,6 +37,11 @@ double run(Events const& e, bool weighted)
               .weight = weighted ? weight.ref() : TensorRef{},
               .auc = area.ref()});
     return area.fetch()[0];
+}
+double run(Events const& e, bool weighted)
+{
+    Context ctx = make_context(2);
+    return run(ctx, e, weighted);
 }
 
 /// Every pair of a signal and a background event.
@@ -67,6 +72,20 @@ TEST(Auc, equals_the_count_over_all_pairs)
             EXPECT_NEAR(run(e, true), oracle(e, true), 1e-13) << count << " " << steps;
         }
     }
+}
+
+TEST(Auc, every_backend_gives_the_same_bits)
+{
+    Context ctx = make_context();
+    Context cpu = Context::cpu();
+    for (std::size_t const count : {1, 2, 31, 4097, 30'000})
+        for (float const steps : {0.0F, 7.0F}) {
+            Events const e = make_events(count, 11, steps);
+            double const on_cpu = run(cpu, e, false);
+            EXPECT_TRUE(same_bits(std::vector{run(ctx, e, false)}, std::vector{on_cpu})
+                        || (std::isnan(on_cpu) && std::isnan(run(ctx, e, false))))
+                << count << " " << steps;
+        }
 }
 
 TEST(Auc, order_of_events_does_not_matter)
@@ -111,16 +130,23 @@ TEST(Auc, one_class_only_is_not_a_number)
 
 TEST(Auc, bad_scores_and_labels_are_refused)
 {
+    Events const not_a_number{{1, std::nanf(""), -1}, {}, {0, 1, 1}};
+    Events const no_label{{1, 2, 3}, {}, {0, 255, 1}};
+    if (on_cuda()) {
+        EXPECT_TRUE(std::isnan(run(not_a_number, false)));
+        EXPECT_TRUE(std::isnan(run(no_label, false)));
+    }
     auto const code_of = [](Events const& e) {
+        Context cpu = Context::cpu(1);
         try {
-            run(e, false);
+            run(cpu, e, false);
         } catch (Error const& error) {
             return error.code();
         }
         return std::string();
     };
-    EXPECT_EQ(code_of({{1, std::nanf("")}, {}, {0, 1}}), "CF-NUM-01");
-    EXPECT_EQ(code_of({{1, 2}, {}, {0, 255}}), "CF-NUM-02");
+    EXPECT_EQ(code_of(not_a_number), "CF-NUM-01");
+    EXPECT_EQ(code_of(no_label), "CF-NUM-02");
     Context ctx = make_context(1);
     OnDevice<float> score(ctx, {1, 2}, {2}), weight(ctx, {1}, {1});
     OnDevice<std::uint8_t> label(ctx, {0, 1}, {2}), short_label(ctx, {0}, {1});
