@@ -38,7 +38,9 @@ void edge_conv_forward(Context& ctx, EdgeConvArgs const& args)
     shared.winner = args.winner;
     check(shared, args.y);
     if (!args.bias.empty()) check_tensor(args.bias, DType::f32, {args.w.shape[1]}, "bias");
-    on_backend(ctx, "edge_conv_forward", [&] { cpu::edge_conv_forward(ctx, args); });
+    on_backend(
+        ctx, "edge_conv_forward", [&] { cpu::edge_conv_forward(ctx, args); },
+        [&] { cuda::edge_conv_forward(ctx, args); });
 }
 
 void edge_conv_backward(Context& ctx, EdgeConvGradArgs const& args)
@@ -48,6 +50,8 @@ void edge_conv_backward(Context& ctx, EdgeConvGradArgs const& args)
     check_like(args.dneighbour, args.target, "dneighbour", "target");
     check_like(args.dw, args.w, "dw", "w");
     if (!args.dbias.empty()) check_tensor(args.dbias, DType::f32, {args.w.shape[1]}, "dbias");
-    on_backend(ctx, "edge_conv_backward", [&] { cpu::edge_conv_backward(ctx, args); });
+    on_backend(
+        ctx, "edge_conv_backward", [&] { cpu::edge_conv_backward(ctx, args); },
+        [&] { cuda::edge_conv_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -48,4 +48,8 @@ namespace cpu {
 void edge_conv_forward(Context& ctx, EdgeConvArgs const& args);
 void edge_conv_backward(Context& ctx, EdgeConvGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void edge_conv_forward(Context& ctx, EdgeConvArgs const& args);
+void edge_conv_backward(Context& ctx, EdgeConvGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

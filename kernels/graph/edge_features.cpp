@@ -17,6 +17,8 @@ void edge_features(Context& ctx, EdgeFeaturesArgs const& args)
     CALOFUSE_CHECK(source.data != nullptr || source.shape[0] == 0, "source has no memory");
     CALOFUSE_CHECK(args.least_energy > 0, "least energy " << args.least_energy << " (must be > 0)");
     check_tensor(args.features, DType::f32, {source.shape[0], x.shape[1] + 2}, "features");
-    on_backend(ctx, "edge_features", [&] { cpu::edge_features(ctx, args); });
+    on_backend(
+        ctx, "edge_features", [&] { cpu::edge_features(ctx, args); },
+        [&] { cuda::edge_features(ctx, args); });
 }
 }  // namespace calofuse

@@ -24,4 +24,7 @@ void edge_features(Context& ctx, EdgeFeaturesArgs const& args);
 namespace cpu {
 void edge_features(Context& ctx, EdgeFeaturesArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void edge_features(Context& ctx, EdgeFeaturesArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -28,7 +28,9 @@ void gcn_forward(Context& ctx, GcnArgs const& args)
     check_edges({args.row_ptr, args.edge_ptr, args.source, args.edge_weight}, args.u);
     check_like(args.y, args.u, "y", "u");
     if (!args.bias.empty()) check_tensor(args.bias, DType::f32, {args.u.shape[1]}, "bias");
-    on_backend(ctx, "gcn_forward", [&] { cpu::gcn_forward(ctx, args); });
+    on_backend(
+        ctx, "gcn_forward", [&] { cpu::gcn_forward(ctx, args); },
+        [&] { cuda::gcn_forward(ctx, args); });
 }
 
 void gcn_backward(Context& ctx, GcnGradArgs const& args)
@@ -41,6 +43,8 @@ void gcn_backward(Context& ctx, GcnGradArgs const& args)
         CALOFUSE_CHECK(!args.edge_weight.empty(), "dedge_weight without edge_weight");
         check_like(args.dedge_weight, args.edge_weight, "dedge_weight", "edge_weight");
     }
-    on_backend(ctx, "gcn_backward", [&] { cpu::gcn_backward(ctx, args); });
+    on_backend(
+        ctx, "gcn_backward", [&] { cpu::gcn_backward(ctx, args); },
+        [&] { cuda::gcn_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -40,4 +40,8 @@ namespace cpu {
 void gcn_forward(Context& ctx, GcnArgs const& args);
 void gcn_backward(Context& ctx, GcnGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gcn_forward(Context& ctx, GcnArgs const& args);
+void gcn_backward(Context& ctx, GcnGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

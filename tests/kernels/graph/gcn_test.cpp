@@ -209,6 +209,18 @@ TEST(Gcn, nodes_with_very_many_edges)
     expect_definition({random_graph({0, 5}, 2, 700), 3, true, false});
 }
 
+TEST(Gcn, a_large_event_agrees_with_the_cpu)
+{
+    Case const c{random_graph({0, 2500, 2501, 2600}, 5), 5, true, true};
+    Context ctx = make_context();
+    Context cpu = Context::cpu();
+    Result const got = run(ctx, c), want = run(cpu, c);
+    // Sums of about ten terms of at most 2 in the same order, of 2600 in double.
+    for (auto const part : {&Result::y, &Result::du, &Result::dw})
+        expect_close(got.*part, want.*part, 10 * 2 * 1.2e-7, 4 * 1.2e-7);
+    expect_close(got.dbias, want.dbias, 0, 1.2e-7);
+}
+
 TEST(Gcn, a_degree_of_zero_gives_zero)
 {
     Context ctx = make_context(1);

@@ -1,0 +1,88 @@
+/// \file kernels/common/nodes.cuh
+/// Work on the nodes of a ragged batch. Grids cover the capacity N, which is known; how many rows
+/// exist is read on the device.
+#pragma once
+
+#include "kernels/common/launch.cuh"
+#include "kernels/common/reduce.cuh"
+
+namespace calofuse::cuda {
+inline constexpr int kNodeThreads = 256;
+inline constexpr int kNodesPerBlock = kNodeThreads / kWarp;
+
+struct Rows {
+    std::int32_t const* ptr;  ///< (graphs + 1)
+    std::int64_t graphs, capacity;
+
+    Rows(TensorRef const& row_ptr, std::int64_t rows)
+        : ptr(static_cast<std::int32_t const*>(row_ptr.data))
+        , graphs(row_ptr.shape[0] - 1)
+        , capacity(rows)
+    {}
+    __device__ std::int32_t count() const { return ptr[graphs]; }
+};
+
+/// f(node, lane) by all lanes of one warp for each node that exists.
+template <class F>
+__global__ void __launch_bounds__(kNodeThreads) each_node_warp_kernel(Rows rows, F f)
+{
+    std::int64_t const node = std::int64_t{blockIdx.x} * kNodesPerBlock + threadIdx.x / kWarp;
+    if (node < rows.count())
+        f(static_cast<std::int32_t>(node), static_cast<int>(threadIdx.x % kWarp));
+}
+template <class F>
+void each_node_warp(Context& ctx, char const* name, Rows const& rows, F const& f)
+{
+    launch(ctx, {name, blocks_for(rows.capacity, kNodesPerBlock), kNodeThreads},
+           each_node_warp_kernel<F>, rows, f);
+}
+
+/// f(node) by one thread for each node that exists.
+template <class F>
+__global__ void __launch_bounds__(kNodeThreads) each_node_kernel(Rows rows, F f)
+{
+    std::int64_t const node = std::int64_t{blockIdx.x} * kNodeThreads + threadIdx.x;
+    if (node < rows.count()) f(static_cast<std::int32_t>(node));
+}
+template <class F>
+void each_node(Context& ctx, char const* name, Rows const& rows, F const& f)
+{
+    launch(ctx, {name, blocks_for(rows.capacity, kNodeThreads), kNodeThreads}, each_node_kernel<F>,
+           rows, f);
+}
+
+inline constexpr int kSumRows = 1024;  ///< of a partial sum
+inline constexpr int kSumLanes = 8;    ///< threads that share a column of a partial sum
+
+/// partial[block][column] = sum over the block's rows of f(row, column), in double.
+template <class F>
+__global__ void __launch_bounds__(kWarp* kSumLanes)
+    column_sums_kernel(Rows rows, std::int64_t columns, F f, double* partial)
+{
+    __shared__ double of_lane[kSumLanes][kWarp + 1];
+    std::int64_t const column = std::int64_t{blockIdx.y} * kWarp + threadIdx.x;
+    std::int32_t const count = rows.count();
+    double sum = 0;
+    for (int k = static_cast<int>(threadIdx.y); k < kSumRows; k += kSumLanes) {
+        std::int64_t const row = std::int64_t{blockIdx.x} * kSumRows + k;
+        if (row < count && column < columns) sum += f(static_cast<std::int32_t>(row), column);
+    }
+    of_lane[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y != 0 || column >= columns) return;
+    for (int k = 1; k < kSumLanes; ++k)
+        sum += of_lane[k][threadIdx.x];
+    partial[blockIdx.x * columns + column] = sum;
+}
+/// out[column] += sum over the rows that exist of f(row, column)
+template <class F>
+void add_column_sums(
+    Context& ctx, char const* name, Rows const& rows, std::int64_t columns, F const& f, float* out)
+{
+    unsigned const parts = blocks_for(rows.capacity, kSumRows);
+    auto const partial = ctx.scratch<double>(parts * columns);
+    launch(ctx, {name, dim3(parts, blocks_for(columns, kWarp)), dim3(kWarp, kSumLanes)},
+           column_sums_kernel<F>, rows, columns, f, partial.data());
+    add_partials<double>(ctx, name, partial.data(), parts, columns, out);
+}
+}  // namespace calofuse::cuda
