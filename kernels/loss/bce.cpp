@@ -30,7 +30,8 @@ void bce_forward(Context& ctx, BceArgs const& args)
 {
     check_inputs(args);
     check_elements(args.loss, args.reduction == Reduction::none ? args.logits.size() : 1, "loss");
-    on_backend(ctx, "bce", [&] { cpu::bce_forward(ctx, args); });
+    on_backend(
+        ctx, "bce", [&] { cpu::bce_forward(ctx, args); }, [&] { cuda::bce_forward(ctx, args); });
 }
 
 void bce_backward(Context& ctx, BceGradArgs const& args)
@@ -40,6 +41,7 @@ void bce_backward(Context& ctx, BceGradArgs const& args)
     if (!args.dloss.empty())
         check_elements(args.dloss, args.reduction == Reduction::none ? args.logits.size() : 1,
                        "dloss");
-    on_backend(ctx, "bce", [&] { cpu::bce_backward(ctx, args); });
+    on_backend(
+        ctx, "bce", [&] { cpu::bce_backward(ctx, args); }, [&] { cuda::bce_backward(ctx, args); });
 }
 }  // namespace calofuse

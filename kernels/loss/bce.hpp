@@ -37,4 +37,8 @@ namespace cpu {
 void bce_forward(Context& ctx, BceArgs const& args);
 void bce_backward(Context& ctx, BceGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void bce_forward(Context& ctx, BceArgs const& args);
+void bce_backward(Context& ctx, BceGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse
