@@ -11,7 +11,7 @@ inline constexpr int kNodeThreads = 256;
 inline constexpr int kNodesPerBlock = kNodeThreads / kWarp;
 
 struct Rows {
-    std::int32_t const* ptr;  ///< (graphs + 1)
+    std::int32_t const* ptr;  ///< (graphs + 1); null: all rows of the capacity exist
     std::int64_t graphs, capacity;
 
     Rows(TensorRef const& row_ptr, std::int64_t rows)
@@ -19,7 +19,23 @@ struct Rows {
         , graphs(row_ptr.shape[0] - 1)
         , capacity(rows)
     {}
-    __device__ std::int32_t count() const { return ptr[graphs]; }
+    __device__ std::int32_t count() const
+    {
+        return ptr == nullptr ? static_cast<std::int32_t>(capacity) : ptr[graphs];
+    }
+    /// The graph that has this row, found by a whole warp: each turn leaves a 32nd of the graphs.
+    __device__ std::int32_t graph_of(std::int32_t row, int lane) const
+    {
+        std::int32_t low = 0, high = static_cast<std::int32_t>(graphs);
+        while (low < high) {  // graph: the first whose end is behind the row
+            std::int32_t const step = (high - low + kWarp - 1) / kWarp;
+            std::int32_t const graph = low + lane * step + step - 1;
+            bool const before = graph < high && ptr[graph + 1] <= row;
+            low += step * __popc(__ballot_sync(kFullMask, before));
+            high = low + step - 1 < high ? low + step - 1 : high;
+        }
+        return low;
+    }
 };
 
 /// f(node, lane) by all lanes of one warp for each node that exists.
