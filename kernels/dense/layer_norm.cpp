@@ -39,7 +39,9 @@ void layer_norm_forward(Context& ctx, LayerNormArgs const& args)
     check_common(args.x, args.gamma, args.beta, args.row_ptr, args.options, args.saved, args.kept);
     check_like(args.y, args.x, "y", "x");
     if (!args.shortcut.empty()) check_like(args.shortcut, args.x, "shortcut", "x");
-    on_backend(ctx, "layer_norm_forward", [&] { cpu::layer_norm_forward(ctx, args); });
+    on_backend(
+        ctx, "layer_norm_forward", [&] { cpu::layer_norm_forward(ctx, args); },
+        [&] { cuda::layer_norm_forward(ctx, args); });
 }
 
 void layer_norm_backward(Context& ctx, LayerNormGradArgs const& args)
@@ -50,6 +52,8 @@ void layer_norm_backward(Context& ctx, LayerNormGradArgs const& args)
     check_like(args.dgamma, args.gamma, "dgamma", "gamma");
     check_like(args.dbeta, args.beta, "dbeta", "beta");
     if (!args.dshortcut.empty()) check_like(args.dshortcut, args.x, "dshortcut", "x");
-    on_backend(ctx, "layer_norm_backward", [&] { cpu::layer_norm_backward(ctx, args); });
+    on_backend(
+        ctx, "layer_norm_backward", [&] { cpu::layer_norm_backward(ctx, args); },
+        [&] { cuda::layer_norm_backward(ctx, args); });
 }
 }  // namespace calofuse

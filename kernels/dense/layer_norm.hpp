@@ -53,4 +53,8 @@ namespace cpu {
 void layer_norm_forward(Context& ctx, LayerNormArgs const& args);
 void layer_norm_backward(Context& ctx, LayerNormGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void layer_norm_forward(Context& ctx, LayerNormArgs const& args);
+void layer_norm_backward(Context& ctx, LayerNormGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -28,4 +28,8 @@ namespace cpu {
 void softmax_forward(Context& ctx, SoftmaxArgs const& args);
 void softmax_backward(Context& ctx, SoftmaxGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void softmax_forward(Context& ctx, SoftmaxArgs const& args);
+void softmax_backward(Context& ctx, SoftmaxGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -81,6 +81,7 @@ Values oracle(
 
 struct Result {
     std::vector<float> y, dx, dgamma, dbeta, dshortcut;
+    std::vector<std::uint16_t> kept;
 };
 
 Result run(Context& ctx, Case const& c, Data const& d, float start = 0)
@@ -132,7 +133,6 @@ Result run(Context& ctx, Case const& c, Data const& d, float start = 0)
                               .dgamma = dgamma.ref(),
                               .dbeta = dbeta.ref(),
                               .dshortcut = c.shortcut ? dshortcut.ref() : TensorRef{}});
-    kept.fetch();
     saved.fetch();
     auto const existing = [&](OnDevice<float> const& t) {
         auto v = t.fetch();
@@ -141,7 +141,18 @@ Result run(Context& ctx, Case const& c, Data const& d, float start = 0)
         v.resize(c.size());
         return v;
     };
-    return {existing(y), existing(dx), dgamma.fetch(), dbeta.fetch(), existing(dshortcut)};
+    return {existing(y),   existing(dx),        dgamma.fetch(),
+            dbeta.fetch(), existing(dshortcut), kept.fetch()};
+}
+
+/// Events of 0, 1 and 2 rows, of which the first and the last have none.
+std::vector<std::int32_t> many_events(std::int32_t events)
+{
+    std::vector<std::int32_t> row_ptr{0, 0};
+    for (std::int32_t b = 1; b + 1 < events; ++b)
+        row_ptr.push_back(row_ptr.back() + b % 3);
+    row_ptr.push_back(row_ptr.back());
+    return row_ptr;
 }
 
 std::vector<Case> cases()
@@ -160,6 +171,7 @@ std::vector<Case> cases()
             {.row_ptr = {0, 2, 11}, .width = 48, .rate = 0.5F, .shortcut = true},
             {.row_ptr = {0, 2}, .width = 5001, .activation = elu, .rate = 0.3F},
             {.row_ptr = {0}, .width = 4},
+            {.row_ptr = many_events(1100), .width = 4, .rate = 0.3F},
             {.row_ptr = {0, 600}, .width = 3, .ragged = false}};
 }
 
@@ -215,6 +227,7 @@ TEST(LayerNorm, agrees_with_the_definition_and_its_finite_differences)
 
 TEST(LayerNorm, agrees_with_the_definition_without_avx512)
 {
+    if (on_cuda()) GTEST_SKIP() << "about the CPU's instruction sets";
     ForcedIsa const narrow(Isa::avx2);
     for (Case const& c : cases())
         expect_definition(c);
@@ -237,6 +250,25 @@ TEST(LayerNorm, same_bits_for_any_number_of_threads)
             r.y.insert(r.y.end(), v->begin(), v->end());
         return r.y;
     });
+}
+
+TEST(LayerNorm, keeps_the_same_elements_as_on_the_cpu)
+{
+    for (std::int64_t const width : {1, 17, 37, 128, 200})
+        for (std::int32_t const events : {3, 33, 70}) {
+            Case const c{
+                .row_ptr = many_events(events), .width = width, .rate = 0.4F, .first_event = 2};
+            Data const d = data_of(c);
+            auto const bits = [&](Context ctx) {
+                auto words = run(ctx, c, d).kept;
+                auto const in_row = static_cast<std::size_t>((width + 15) / 16);
+                for (std::size_t w = in_row - 1; width % 16 != 0 && w < words.size(); w += in_row)
+                    words[w] &= static_cast<std::uint16_t>((1U << width % 16) - 1);
+                return words;
+            };
+            EXPECT_TRUE(same_bits(bits(make_context()), bits(Context::cpu())))
+                << events << " events, width " << width;
+        }
 }
 
 TEST(LayerNorm, an_event_alone_has_the_bits_that_it_has_in_a_batch)
