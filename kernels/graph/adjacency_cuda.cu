@@ -72,7 +72,7 @@ struct Forward {
     float* y;
 };
 template <NodeActivation kActivation>
-__global__ __launch_bounds__(kWarps* kWarp) void forward_kernel(Forward t)
+__global__ __launch_bounds__(kWarps* kWarp) void adjacency_forward_kernel(Forward t)
 {
     extern __shared__ __align__(16) float weights[];
     Graphs const& g = t.graphs;
@@ -106,7 +106,7 @@ struct Backward {
     float* partial_bias;  ///< (blocks, F) or null
 };
 template <NodeActivation kActivation>
-__global__ __launch_bounds__(kWarps* kWarp) void backward_kernel(Backward t)
+__global__ __launch_bounds__(kWarps* kWarp) void adjacency_backward_kernel(Backward t)
 {
     extern __shared__ __align__(16) float weights[];
     __shared__ float bias_sum[kWarps][kWarp];
@@ -173,7 +173,9 @@ void adjacency_forward(Context& ctx, AdjacencyArgs const& args)
                     static_cast<float const*>(args.bias.data), static_cast<float*>(args.y.data)};
     bool const relu = args.activation == NodeActivation::relu;
     run(ctx, "adjacency_forward",
-        relu ? forward_kernel<NodeActivation::relu> : forward_kernel<NodeActivation::none>, t);
+        relu ? adjacency_forward_kernel<NodeActivation::relu>
+             : adjacency_forward_kernel<NodeActivation::none>,
+        t);
 }
 
 void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args)
@@ -190,7 +192,9 @@ void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args)
                      wants_bias ? partial.data() : nullptr};
     bool const relu = args.activation == NodeActivation::relu;
     run(ctx, "adjacency_backward",
-        relu ? backward_kernel<NodeActivation::relu> : backward_kernel<NodeActivation::none>, t);
+        relu ? adjacency_backward_kernel<NodeActivation::relu>
+             : adjacency_backward_kernel<NodeActivation::none>,
+        t);
     if (wants_bias)
         add_partials<double>(ctx, "adjacency_bias", static_cast<float const*>(partial.data()),
                              blocks, g.features, static_cast<float*>(args.dbias.data));

@@ -95,7 +95,7 @@ __device__ void attend_row(Sizes const& n,
     }
 }
 
-__global__ __launch_bounds__(kThreads) void forward_kernel(Sizes n, Forward t)
+__global__ __launch_bounds__(kThreads) void dense_gat_forward_kernel(Sizes n, Forward t)
 {
     extern __shared__ float memory[];
     float* const weight = memory;
@@ -259,7 +259,7 @@ __device__ void parameter_gradients(
     *sum = (at.k == n.first_head() ? 0.0F : *sum) + bias;
 }
 
-__global__ __launch_bounds__(kThreads) void backward_kernel(Sizes n, Backward t)
+__global__ __launch_bounds__(kThreads) void dense_gat_backward_kernel(Sizes n, Backward t)
 {
     extern __shared__ float memory[];
     Tiles const s(memory, n.nodes);
@@ -315,7 +315,7 @@ void dense_gat_forward(Context& ctx, DenseGatArgs const& args)
                     data(args.alpha),      data(args.y)};
     launch(ctx,
            {"dense_gat_forward", grid_of(args.h, n), kThreads, sizeof(float) * nodes * (nodes + 2)},
-           forward_kernel, n, t);
+           dense_gat_forward_kernel, n, t);
 }
 
 void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args)
@@ -340,7 +340,7 @@ void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args)
     launch(ctx,
            {"dense_gat_backward", grid_of(args.h, n), kThreads,
             sizeof(float) * Tiles::size(static_cast<std::size_t>(n.nodes))},
-           backward_kernel, n, t);
+           dense_gat_backward_kernel, n, t);
     auto const add = [&](Scratch<float> const& from, std::int64_t count, TensorRef const& to) {
         add_partials<double>(ctx, "dense_gat_parameters", static_cast<float const*>(from.data()),
                              events, count, data(to));

@@ -45,7 +45,9 @@ void gat_forward(Context& ctx, GatArgs const& args)
     if (args.alpha.rank != 0) check_tensor(args.alpha, DType::f32, {n.edges, n.heads}, "alpha");
     if (args.alpha_loop.rank != 0)
         check_tensor(args.alpha_loop, DType::f32, {n.nodes, n.heads}, "alpha_loop");
-    on_backend(ctx, "gat_forward", [&] { cpu::gat_forward(ctx, args); });
+    on_backend(
+        ctx, "gat_forward", [&] { cpu::gat_forward(ctx, args); },
+        [&] { cuda::gat_forward(ctx, args); });
 }
 
 void gat_backward(Context& ctx, GatGradArgs const& args)
@@ -61,6 +63,8 @@ void gat_backward(Context& ctx, GatGradArgs const& args)
         check_like(args.datt_edge, args.in.att_edge, "datt_edge", "att_edge");
     }
     if (args.dedge.rank != 0) check_like(args.dedge, args.in.edge, "dedge", "edge");
-    on_backend(ctx, "gat_backward", [&] { cpu::gat_backward(ctx, args); });
+    on_backend(
+        ctx, "gat_backward", [&] { cpu::gat_backward(ctx, args); },
+        [&] { cuda::gat_backward(ctx, args); });
 }
 }  // namespace calofuse

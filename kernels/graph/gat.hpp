@@ -70,4 +70,8 @@ namespace cpu {
 void gat_forward(Context& ctx, GatArgs const& args);
 void gat_backward(Context& ctx, GatGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gat_forward(Context& ctx, GatArgs const& args);
+void gat_backward(Context& ctx, GatGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -41,10 +41,10 @@ __device__ bool takes_maximum(ReadoutKind kind)
     return kind == ReadoutKind::max || kind == ReadoutKind::mean_max_log_sum;
 }
 
-__global__ __launch_bounds__(kWarps* kWarp) void forward_kernel(Batch g,
-                                                                float const* x,
-                                                                float* y,
-                                                                std::int32_t* largest)
+__global__ __launch_bounds__(kWarps* kWarp) void readout_forward_kernel(Batch g,
+                                                                        float const* x,
+                                                                        float* y,
+                                                                        std::int32_t* largest)
 {
     Place const at = place_of(g);
     if (at.graph < 0) return;
@@ -72,10 +72,8 @@ __global__ __launch_bounds__(kWarps* kWarp) void forward_kernel(Batch g,
     out[2 * g.features] = sum * scale_of(ReadoutKind::log_sum, at.end - at.begin);
 }
 
-__global__ __launch_bounds__(kWarps* kWarp) void backward_kernel(Batch g,
-                                                                 float const* dy,
-                                                                 std::int32_t const* largest,
-                                                                 float* dx)
+__global__ __launch_bounds__(kWarps* kWarp) void readout_backward_kernel(
+    Batch g, float const* dy, std::int32_t const* largest, float* dx)
 {
     Place const at = place_of(g);
     if (at.graph < 0 || at.begin == at.end) return;
@@ -118,7 +116,7 @@ Launch launch_of(char const* name, Batch const& g)
 void readout_forward(Context& ctx, ReadoutArgs const& args)
 {
     Batch const g = batch_of(args.x, args.row_ptr, args.y, args.kind);
-    launch(ctx, launch_of("readout_forward", g), forward_kernel, g,
+    launch(ctx, launch_of("readout_forward", g), readout_forward_kernel, g,
            static_cast<float const*>(args.x.data), static_cast<float*>(args.y.data) + args.column,
            static_cast<std::int32_t*>(args.largest.data));
 }
@@ -126,7 +124,7 @@ void readout_forward(Context& ctx, ReadoutArgs const& args)
 void readout_backward(Context& ctx, ReadoutGradArgs const& args)
 {
     Batch const g = batch_of(args.dx, args.row_ptr, args.dy, args.kind);
-    launch(ctx, launch_of("readout_backward", g), backward_kernel, g,
+    launch(ctx, launch_of("readout_backward", g), readout_backward_kernel, g,
            static_cast<float const*>(args.dy.data) + args.column,
            static_cast<std::int32_t const*>(args.largest.data), static_cast<float*>(args.dx.data));
 }

@@ -187,6 +187,21 @@ inline OnDevice<std::int32_t> int_rows(Context& ctx,
     return {ctx, std::move(v), {size}};
 }
 
+/// Gradients of CUDA and of the CPU, element by element, as far apart as expect_gradient allows; it
+/// takes fewer directions there.
+inline void expect_gradients_of_cpu(Tensors const& got, Tensors const& of_cpu)
+{
+    for (auto const& [name, gradient] : got) {
+        SCOPED_TRACE(name);
+        double squares = 0;
+        for (float const g : gradient)
+            squares += static_cast<double>(g) * static_cast<double>(g);
+        double const mean =
+            squares / static_cast<double>(std::max<std::size_t>(gradient.size(), 1));
+        expect_close(gradient, of_cpu.at(name), 2e-5 * (std::sqrt(mean) + 1), 0);
+    }
+}
+
 /// `got` holds 0.5 plus the gradient of loss() by the values at `name`: checked one by one where
 /// they are few, else along a random direction.
 inline void expect_gradient(std::function<double(WideTensors const&)> const& loss,
@@ -205,7 +220,7 @@ inline void expect_gradient(std::function<double(WideTensors const&)> const& los
     };
     std::size_t const size = point.at(name).size();
     ASSERT_EQ(got.size(), size) << name;
-    std::size_t const tries = std::min<std::size_t>(size, 12);
+    std::size_t const tries = std::min<std::size_t>(size, on_cuda() ? 3 : 12);
     for (std::size_t n = 0; n < tries; ++n) {
         Values direction(size);
         if (size <= tries)

@@ -154,6 +154,9 @@ void expect_definition(AttentionCase const& c)
     };
     for (auto const& [name, gradient] : got.gradient)
         expect_gradient(loss, wide, name, gradient);
+    if (!on_cuda()) return;
+    Context cpu = Context::cpu();
+    expect_gradients_of_cpu(got.gradient, run(cpu, c, t, 0.5F).gradient);
 }
 
 std::vector<AttentionCase> shapes()
@@ -181,7 +184,18 @@ std::vector<AttentionCase> shapes()
              .channels = 2,
              .features = 1,
              .loops = given},
-            {.graph = random_graph({0, 300, 310}, 4, 8), .heads = 4, .channels = 3, .rate = 0.4F}};
+            {.graph = random_graph({0, 300, 310}, 4, 8), .heads = 4, .channels = 3, .rate = 0.4F},
+            {.graph = random_graph({0, 3, 9}, 13), .heads = 3, .channels = 70},
+            {.graph = random_graph({0, 2, 8}, 11),
+             .heads = 40,
+             .channels = 3,
+             .features = 2,
+             .rate = 0.2F},
+            {.graph = random_graph({0, 1, 6}, 12),
+             .heads = 33,
+             .channels = 5,
+             .loops = given,
+             .merge = mean}};
 }
 
 /// The nodes of every graph in reverse order; edges of a node keep theirs.
@@ -215,6 +229,7 @@ TEST(Gat, agrees_with_the_definition_and_its_finite_differences)
 
 TEST(Gat, agrees_with_the_definition_without_avx512)
 {
+    if (on_cuda()) GTEST_SKIP() << "instruction sets of the CPU";
     ForcedIsa const narrow(Isa::avx2);
     for (AttentionCase const& c : shapes())
         expect_definition(c);
