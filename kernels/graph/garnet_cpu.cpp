@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "kernels/common/float_math.hpp"
-#include "kernels/graph/garnet.hpp"
+#include "kernels/graph/garnet_math.hpp"
 #include "kernels/graph/garnet_simd.hpp"
 #include "runtime/isa.hpp"
 #include "runtime/parallel.hpp"
@@ -27,29 +26,6 @@ void each_graph(Context& ctx, TensorRef const& row_ptr, F&& f)
                     });
 }
 
-struct Shape {
-    std::int64_t features, aggregators, width;  ///< width of agg
-    bool full;
-
-    Shape(TensorRef const& f, TensorRef const& d, GarNetOptions const& options)
-        : features(f.shape[1])
-        , aggregators(d.shape[1])
-        , width(features)
-        , full(options.form == GarNetForm::full)
-    {
-        if (full) width = 2 * collected();
-    }
-    std::int64_t collected() const { return features + aggregators; }
-    /// Column of agg where the means start.
-    std::int64_t mean_column() const { return full ? collected() : 0; }
-};
-
-/// 1 / n
-float mean_scale(GarNetOptions const& options, std::int64_t nodes)
-{
-    return 1 / static_cast<float>(options.mean == GarNetMean::count ? nodes : options.padded_nodes);
-}
-
 void weights(GarNetKernel kernel,
              float const* __restrict d,
              std::int64_t count,
@@ -62,18 +38,11 @@ void weights(GarNetKernel kernel,
         for (std::int64_t e = 0; e < count; ++e)
             w[e] = exp_float(d[e] < 0 ? d[e] : -d[e]);
 }
-
-/// dw / dd
-float weight_slope(GarNetKernel kernel, float d, float w)
-{
-    if (kernel == GarNetKernel::square) return -2 * d * w;
-    return d > 0 ? -w : d < 0 ? w : 0.0F;
-}
 }  // namespace
 
 void garnet_collect(Context& ctx, GarNetCollectArgs const& args)
 {
-    Shape const n(args.f, args.d, args.options);
+    GarNetShape const n = garnet_shape(args.f, args.d, args.options);
     GarNetKernels const& simd = kernels();
     auto const* const f_data = static_cast<float const*>(args.f.data);
     auto const* const d = static_cast<float const*>(args.d.data);
@@ -82,11 +51,11 @@ void garnet_collect(Context& ctx, GarNetCollectArgs const& args)
     auto* const winner_data = static_cast<std::int32_t*>(args.winner.data);
 
     each_graph(ctx, args.row_ptr, [&](std::int64_t b, std::int64_t first, std::int64_t nodes) {
-        float* const agg = agg_data + b * n.aggregators * n.width;
+        float* const agg = agg_data + b * n.aggregators * n.width();
         std::int32_t* const winner =
             n.full ? winner_data + b * n.aggregators * n.collected() : nullptr;
         if (nodes == 0) {
-            std::fill_n(agg, n.aggregators * n.width, 0.0F);
+            std::fill_n(agg, n.aggregators * n.width(), 0.0F);
             if (n.full) std::fill_n(winner, n.aggregators * n.collected(), -1);
             return;
         }
@@ -94,11 +63,11 @@ void garnet_collect(Context& ctx, GarNetCollectArgs const& args)
         weights(args.options.kernel, d + first * n.aggregators, nodes * n.aggregators, w);
         GarNetSums sums{.mean = agg + n.mean_column(),
                         .max = n.full ? agg : nullptr,
-                        .stride = n.width,
+                        .stride = n.width(),
                         .winner = winner,
                         .winner_stride = n.collected(),
                         .first_row = static_cast<std::int32_t>(first),
-                        .scale = mean_scale(args.options, nodes),
+                        .scale = garnet_mean_scale(args.options, nodes),
                         .zero_row = nodes < args.options.padded_nodes};
         simd.collect({f_data + first * n.features, w, nodes, n.features, n.aggregators}, sums);
         if (!n.full) return;
@@ -111,14 +80,14 @@ void garnet_collect(Context& ctx, GarNetCollectArgs const& args)
 
 namespace {
 struct CollectGradient {
-    Shape n;
+    GarNetShape n;
     GarNetOptions options;
     float const *f, *d, *w, *dagg, *dw;
     std::int32_t const* winner;
     float *df, *dd;
 
     explicit CollectGradient(GarNetCollectGradArgs const& args)
-        : n(args.f, args.d, args.options)
+        : n(garnet_shape(args.f, args.d, args.options))
         , options(args.options)
         , f(static_cast<float const*>(args.f.data))
         , d(static_cast<float const*>(args.d.data))
@@ -132,7 +101,7 @@ struct CollectGradient {
     void add_dw(std::int64_t v, std::int64_t a, float value) const
     {
         std::int64_t const e = v * n.aggregators + a;
-        dd[e] += value * weight_slope(options.kernel, d[e], w[e]);
+        dd[e] += value * garnet_weight_slope(options.kernel, d[e], w[e]);
     }
     /// Means, and the uses of w outside.
     void means(std::int64_t b, std::int64_t first, std::int64_t nodes) const
@@ -141,15 +110,15 @@ struct CollectGradient {
         GarNetRows const of_f{f + first * n.features, w + first * n.aggregators, nodes, n.features,
                               n.aggregators};
         GarNetRows const of_w{of_f.w, of_f.w, nodes, n.aggregators, n.aggregators};
-        float const* const dmean = dagg + b * n.aggregators * n.width + n.mean_column();
-        float const scale = mean_scale(options, nodes);
+        float const* const dmean = dagg + b * n.aggregators * n.width() + n.mean_column();
+        float const scale = garnet_mean_scale(options, nodes);
         for (std::int64_t v = 0; v < nodes; ++v) {
             float sum[kMaxAggregators] = {};
             std::int64_t const row = first + v;
             if (dw != nullptr) std::copy_n(dw + row * n.aggregators, n.aggregators, sum);
-            simd.collect_backward(of_f, v, dmean, n.width, scale, df + row * n.features, sum);
+            simd.collect_backward(of_f, v, dmean, n.width(), scale, df + row * n.features, sum);
             if (n.full)
-                simd.collect_backward(of_w, v, dmean + n.features, n.width, scale, sum, sum);
+                simd.collect_backward(of_w, v, dmean + n.features, n.width(), scale, sum, sum);
             for (std::int64_t a = 0; a < n.aggregators; ++a)
                 add_dw(row, a, sum[a]);
         }
@@ -158,7 +127,7 @@ struct CollectGradient {
     void maxima(std::int64_t b) const
     {
         for (std::int64_t a = 0; a < n.aggregators; ++a) {
-            float const* const dmax = dagg + (b * n.aggregators + a) * n.width;
+            float const* const dmax = dagg + (b * n.aggregators + a) * n.width();
             std::int32_t const* const row = winner + (b * n.aggregators + a) * n.collected();
             for (std::int64_t c = 0; c < n.features; ++c) {
                 std::int64_t const v = row[c];

@@ -34,7 +34,9 @@ void check_common(TensorRef const& s,
 void gravnet_forward(Context& ctx, GravNetArgs const& args)
 {
     check_common(args.s, args.h, args.row_ptr, args.neighbour, args.y, args.winner);
-    on_backend(ctx, "gravnet_forward", [&] { cpu::gravnet_forward(ctx, args); });
+    on_backend(
+        ctx, "gravnet_forward", [&] { cpu::gravnet_forward(ctx, args); },
+        [&] { cuda::gravnet_forward(ctx, args); });
 }
 
 void gravnet_backward(Context& ctx, GravNetGradArgs const& args)
@@ -42,6 +44,8 @@ void gravnet_backward(Context& ctx, GravNetGradArgs const& args)
     check_common(args.s, args.h, args.row_ptr, args.neighbour, args.dy, args.winner);
     check_like(args.ds, args.s, "ds", "s");
     check_like(args.dh, args.h, "dh", "h");
-    on_backend(ctx, "gravnet_backward", [&] { cpu::gravnet_backward(ctx, args); });
+    on_backend(
+        ctx, "gravnet_backward", [&] { cpu::gravnet_backward(ctx, args); },
+        [&] { cuda::gravnet_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -76,4 +76,8 @@ namespace cpu {
 void gravnet_forward(Context& ctx, GravNetArgs const& args);
 void gravnet_backward(Context& ctx, GravNetGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gravnet_forward(Context& ctx, GravNetArgs const& args);
+void gravnet_backward(Context& ctx, GravNetGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

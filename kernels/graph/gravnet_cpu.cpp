@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "kernels/common/float_math.hpp"
-#include "kernels/graph/gravnet.hpp"
+#include "kernels/graph/gravnet_math.hpp"
 #include "kernels/graph/gravnet_simd.hpp"
 #include "runtime/isa.hpp"
 #include "runtime/parallel.hpp"
@@ -10,10 +9,8 @@ namespace calofuse::cpu {
 namespace {
 constexpr std::int64_t kNodesPerItem = 512;
 constexpr std::int64_t kGraphsPerItem = 16;
-constexpr std::int64_t kMaxList = kMaxGravNetNeighbours + 1;  // and the node itself
-constexpr int kExpLanes = 8;                                  // as many weights are made at a time
-constexpr float kSteepness = 10;
-constexpr float kLeastMeanWeight = 1e-3F;
+constexpr std::int64_t kMaxList = kMaxGravNetList;
+constexpr int kExpLanes = 8;  // as many weights are made at a time
 
 struct Inputs {
     float const* s;
@@ -52,13 +49,13 @@ class List {
         std::fill_n(weight_ + count_, kExpLanes - 1, 0.0F);
         for (int first = 0; first < count_; first += kExpLanes)
             for (int k = first; k < first + kExpLanes; ++k)
-                weight_[k] = exp_float(-kSteepness * weight_[k]);
+                weight_[k] = gravnet_weight(weight_[k]);
         float divisor = static_cast<float>(in.rule.mean_over_width ? in.width : count_);
         if (in.rule.normalised) {
             float sum = 0;
             for (int k = 0; k < count_; ++k)
                 sum += weight_[k];
-            float const least = kLeastMeanWeight * static_cast<float>(in.width);
+            float const least = kGravNetLeastMeanWeight * static_cast<float>(in.width);
             sum_counts_ = sum >= least;
             divisor = sum_counts_ ? sum : least;
         }
@@ -141,7 +138,7 @@ void gravnet_backward(Context& ctx, GravNetGradArgs const& args)
                 dweight[k] -= by_sum;
         }
         for (int k = 0; k < list.count(); ++k)
-            dweight[k] *= -2 * kSteepness * list.weight(k);
+            dweight[k] *= -2 * kGravNetSteepness * list.weight(k);
         int const first = in.rule.with_self ? 1 : 0;
         in.kernels.distances_backward({in.s, in.dimensions, i}, list.rows() + first,
                                       list.count() - first, dweight + first, ds);
