@@ -66,7 +66,9 @@ Sizes check_spread(TensorRef const& w,
 void garnet_collect(Context& ctx, GarNetCollectArgs const& args)
 {
     check_collect(args.f, args.d, args.row_ptr, args.options, args.w, args.agg, args.winner);
-    on_backend(ctx, "garnet_collect", [&] { cpu::garnet_collect(ctx, args); });
+    on_backend(
+        ctx, "garnet_collect", [&] { cpu::garnet_collect(ctx, args); },
+        [&] { cuda::garnet_collect(ctx, args); });
 }
 
 void garnet_collect_backward(Context& ctx, GarNetCollectGradArgs const& args)
@@ -75,14 +77,18 @@ void garnet_collect_backward(Context& ctx, GarNetCollectGradArgs const& args)
     if (!args.dw.empty()) check_like(args.dw, args.w, "dw", "w");
     check_like(args.df, args.f, "df", "f");
     check_like(args.dd, args.d, "dd", "d");
-    on_backend(ctx, "garnet_collect_backward", [&] { cpu::garnet_collect_backward(ctx, args); });
+    on_backend(
+        ctx, "garnet_collect_backward", [&] { cpu::garnet_collect_backward(ctx, args); },
+        [&] { cuda::garnet_collect_backward(ctx, args); });
 }
 
 void garnet_spread(Context& ctx, GarNetSpreadArgs const& args)
 {
     check_spread(args.w, args.z, args.row_ptr, args.y);
     if (!args.base.empty()) check_like(args.base, args.y, "base", "y");
-    on_backend(ctx, "garnet_spread", [&] { cpu::garnet_spread(ctx, args); });
+    on_backend(
+        ctx, "garnet_spread", [&] { cpu::garnet_spread(ctx, args); },
+        [&] { cuda::garnet_spread(ctx, args); });
 }
 
 void garnet_spread_backward(Context& ctx, GarNetSpreadGradArgs const& args)
@@ -90,6 +96,8 @@ void garnet_spread_backward(Context& ctx, GarNetSpreadGradArgs const& args)
     check_spread(args.w, args.z, args.row_ptr, args.dy);
     check_like(args.dw, args.w, "dw", "w");
     check_like(args.dz, args.z, "dz", "z");
-    on_backend(ctx, "garnet_spread_backward", [&] { cpu::garnet_spread_backward(ctx, args); });
+    on_backend(
+        ctx, "garnet_spread_backward", [&] { cpu::garnet_spread_backward(ctx, args); },
+        [&] { cuda::garnet_spread_backward(ctx, args); });
 }
 }  // namespace calofuse

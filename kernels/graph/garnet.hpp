@@ -82,4 +82,10 @@ void garnet_collect_backward(Context& ctx, GarNetCollectGradArgs const& args);
 void garnet_spread(Context& ctx, GarNetSpreadArgs const& args);
 void garnet_spread_backward(Context& ctx, GarNetSpreadGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void garnet_collect(Context& ctx, GarNetCollectArgs const& args);
+void garnet_collect_backward(Context& ctx, GarNetCollectGradArgs const& args);
+void garnet_spread(Context& ctx, GarNetSpreadArgs const& args);
+void garnet_spread_backward(Context& ctx, GarNetSpreadGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

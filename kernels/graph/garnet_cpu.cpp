@@ -33,10 +33,10 @@ void weights(GarNetKernel kernel,
 {
     if (kernel == GarNetKernel::square)
         for (std::int64_t e = 0; e < count; ++e)
-            w[e] = exp_float(-d[e] * d[e]);
+            w[e] = garnet_weight(GarNetKernel::square, d[e]);
     else
         for (std::int64_t e = 0; e < count; ++e)
-            w[e] = exp_float(d[e] < 0 ? d[e] : -d[e]);
+            w[e] = garnet_weight(GarNetKernel::abs, d[e]);
 }
 }  // namespace
 

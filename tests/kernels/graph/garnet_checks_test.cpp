@@ -6,6 +6,7 @@ namespace {
 struct Tensors {
     Context ctx = make_context(1);
     OnDevice<float> f{ctx, std::vector<float>(12), {3, 4}}, w{ctx, std::vector<float>(6), {3, 2}};
+    OnDevice<float> df{ctx, std::vector<float>(12), {3, 4}}, dd{ctx, std::vector<float>(6), {3, 2}};
     OnDevice<float> agg{ctx, std::vector<float>(48), {2, 2, 12}};
     OnDevice<float> z{ctx, std::vector<float>(20), {2, 2, 5}};
     OnDevice<float> y{ctx, std::vector<float>(15), {3, 5}};
@@ -73,8 +74,8 @@ TEST(GarNetChecks, wrong_shapes_of_the_other_calls_throw)
                            .w = t.w.ref(),
                            .winner = t.winner.ref(),
                            .dagg = t.agg.ref(),
-                           .df = t.f.ref(),
-                           .dd = t.w.ref()},
+                           .df = t.df.ref(),
+                           .dd = t.dd.ref()},
                   {&Gradient::w, &Gradient::winner, &Gradient::dagg, &Gradient::dw, &Gradient::df,
                    &Gradient::dd},
                   [&](Gradient const& args) { garnet_collect_backward(t.ctx, args); });

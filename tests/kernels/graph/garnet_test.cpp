@@ -96,7 +96,7 @@ void expect_same(Result const& a, Result const& b)
 std::vector<Isa> instruction_sets()
 {
     std::vector<Isa> out{Isa::avx2};
-    if (cpu_has(Isa::avx512)) out.push_back(Isa::avx512);
+    if (!on_cuda() && cpu_has(Isa::avx512)) out.push_back(Isa::avx512);
     return out;
 }
 
@@ -176,8 +176,10 @@ TEST_P(GarNet, same_bits_for_any_number_of_threads)
     Case const& c = GetParam();
     Data const data = data_of(c);
     Result const one = run(c, data, 1);
-    for (int const threads : {1, 2, 3})
+    for (int const threads : {1, 2, 3}) {
+        if (on_cuda() && threads > 1) break;
         expect_same(run(c, data, threads), one);
+    }
 }
 
 TEST_P(GarNet, a_graph_alone_gives_the_same_bits)
@@ -248,36 +250,36 @@ TEST_P(GarNet, order_of_the_nodes_in_a_graph_changes_nothing)
 INSTANTIATE_TEST_SUITE_P(
     Shapes,
     GarNet,
-    testing::Values(Case{"no_graphs", {0}, 3, 2, 4, {}, 2},
-                    Case{"only_empty_graphs", {0, 0, 0}, 3, 2, 4, {}, 1},
-                    Case{"only_empty_graphs_padded", {0, 0}, 3, 2, 4, {.padded_nodes = 5}},
-                    Case{"only_empty_graphs_simplified", {0, 0}, 3, 2, 4, kSimplified},
-                    Case{"one_node", {0, 1}, 5, 3, 6, {}},
-                    Case{"one_channel", graphs_of({4, 1}), 1, 1, 1, {}, 3},
-                    Case{"full", graphs_of({5, 0, 1, 9}), 5, 3, 6, {}, 2},
-                    Case{"abs", graphs_of({5, 0, 1, 9}), 6, 4, 5, {.kernel = GarNetKernel::abs}},
-                    Case{"simplified", graphs_of({7, 0, 3}), 9, 4, 3, kSimplified, 4},
-                    Case{"padded",
-                         graphs_of({7, 2, 0, 9}),
-                         4,
-                         3,
-                         2,
-                         {.mean = GarNetMean::padded, .padded_nodes = 9}},
-                    Case{
-                        "padded_true_count", graphs_of({7, 2, 0, 9}), 4, 3, 2, {.padded_nodes = 9}},
-                    Case{"simplified_padded_abs",
-                         graphs_of({7, 2, 0, 9}),
-                         4,
-                         3,
-                         2,
-                         {.kernel = GarNetKernel::abs,
-                          .form = GarNetForm::simplified,
-                          .mean = GarNetMean::padded,
-                          .padded_nodes = 16}},
-                    Case{"duplicates", graphs_of({8, 6}), 7, 4, 3, {}, 0, false, true},
-                    Case{"paper", many_graphs(), 20, 4, 32, {}, 50, false},
-                    Case{"widest", many_graphs(), 33, 16, 67, {}, 1, false},
-                    Case{"one_large_graph", graphs_of({3000}), 16, 8, 16, {}, 0, false}),
+    testing::Values(
+        Case{"no_graphs", {0}, 3, 2, 4, {}, 2},
+        Case{"only_empty_graphs", {0, 0, 0}, 3, 2, 4, {}, 1},
+        Case{"only_empty_graphs_padded", {0, 0}, 3, 2, 4, {.padded_nodes = 5}},
+        Case{"only_empty_graphs_simplified", {0, 0}, 3, 2, 4, kSimplified},
+        Case{"one_node", {0, 1}, 5, 3, 6, {}},
+        Case{"one_channel", graphs_of({4, 1}), 1, 1, 1, {}, 3},
+        Case{"full", graphs_of({5, 0, 1, 9}), 5, 3, 6, {}, 2},
+        Case{"abs", graphs_of({5, 0, 1, 9}), 6, 4, 5, {.kernel = GarNetKernel::abs}},
+        Case{"simplified", graphs_of({7, 0, 3}), 9, 4, 3, kSimplified, 4},
+        Case{"padded",
+             graphs_of({7, 2, 0, 9}),
+             4,
+             3,
+             2,
+             {.mean = GarNetMean::padded, .padded_nodes = 9}},
+        Case{"padded_true_count", graphs_of({7, 2, 0, 9}), 4, 3, 2, {.padded_nodes = 9}},
+        Case{"simplified_padded_abs",
+             graphs_of({7, 2, 0, 9}),
+             4,
+             3,
+             2,
+             {.kernel = GarNetKernel::abs,
+              .form = GarNetForm::simplified,
+              .mean = GarNetMean::padded,
+              .padded_nodes = 16}},
+        Case{"duplicates", graphs_of({8, 6}), 7, 4, 3, {}, 0, false, true},
+        Case{"paper", many_graphs(), 20, 4, 32, {}, 50, false},
+        Case{"widest", many_graphs(), 33, 16, 67, {}, 1, false},
+        Case{"one_large_graph", graphs_of({on_cuda() ? 1100 : 3000}), 16, 8, 16, {}, 0, false}),
     [](auto const& p) { return p.param.name; });
 
 TEST(GarNetOptionsTest, two_nodes_by_hand)
