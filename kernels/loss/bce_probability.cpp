@@ -20,7 +20,9 @@ void bce_probability_forward(Context& ctx, BceProbabilityArgs const& args)
 {
     check(args.p, args.target, args.weight, args.clip);
     check_tensor(args.loss, DType::f32, {1}, "loss");
-    on_backend(ctx, "bce_probability_forward", [&] { cpu::bce_probability_forward(ctx, args); });
+    on_backend(
+        ctx, "bce_probability_forward", [&] { cpu::bce_probability_forward(ctx, args); },
+        [&] { cuda::bce_probability_forward(ctx, args); });
 }
 
 void bce_probability_backward(Context& ctx, BceProbabilityGradArgs const& args)
@@ -28,6 +30,8 @@ void bce_probability_backward(Context& ctx, BceProbabilityGradArgs const& args)
     check(args.p, args.target, args.weight, args.clip);
     if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {1}, "dloss");
     check_like(args.dp, args.p, "dp", "p");
-    on_backend(ctx, "bce_probability_backward", [&] { cpu::bce_probability_backward(ctx, args); });
+    on_backend(
+        ctx, "bce_probability_backward", [&] { cpu::bce_probability_backward(ctx, args); },
+        [&] { cuda::bce_probability_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -31,4 +31,8 @@ namespace cpu {
 void bce_probability_forward(Context& ctx, BceProbabilityArgs const& args);
 void bce_probability_backward(Context& ctx, BceProbabilityGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void bce_probability_forward(Context& ctx, BceProbabilityArgs const& args);
+void bce_probability_backward(Context& ctx, BceProbabilityGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -31,7 +31,9 @@ void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args)
 {
     check_inputs(args);
     check_tensor(args.loss, DType::f32, {num_losses(args)}, "loss");
-    on_backend(ctx, "cross_entropy", [&] { cpu::cross_entropy_forward(ctx, args); });
+    on_backend(
+        ctx, "cross_entropy", [&] { cpu::cross_entropy_forward(ctx, args); },
+        [&] { cuda::cross_entropy_forward(ctx, args); });
 }
 
 void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args)
@@ -39,6 +41,8 @@ void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args)
     check_inputs(args);
     check_like(args.dlogits, args.logits, "dlogits", "logits");
     if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {num_losses(args)}, "dloss");
-    on_backend(ctx, "cross_entropy", [&] { cpu::cross_entropy_backward(ctx, args); });
+    on_backend(
+        ctx, "cross_entropy", [&] { cpu::cross_entropy_backward(ctx, args); },
+        [&] { cuda::cross_entropy_backward(ctx, args); });
 }
 }  // namespace calofuse

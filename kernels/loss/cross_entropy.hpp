@@ -42,4 +42,8 @@ namespace cpu {
 void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args);
 void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args);
+void cross_entropy_backward(Context& ctx, CrossEntropyGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -27,7 +27,8 @@ void gce_forward(Context& ctx, GceArgs const& args)
 {
     check_inputs(args);
     check_tensor(args.loss, DType::f32, {num_losses(args)}, "loss");
-    on_backend(ctx, "gce", [&] { cpu::gce_forward(ctx, args); });
+    on_backend(
+        ctx, "gce", [&] { cpu::gce_forward(ctx, args); }, [&] { cuda::gce_forward(ctx, args); });
 }
 
 void gce_backward(Context& ctx, GceGradArgs const& args)
@@ -35,6 +36,7 @@ void gce_backward(Context& ctx, GceGradArgs const& args)
     check_inputs(args);
     check_like(args.dlogits, args.logits, "dlogits", "logits");
     if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {num_losses(args)}, "dloss");
-    on_backend(ctx, "gce", [&] { cpu::gce_backward(ctx, args); });
+    on_backend(
+        ctx, "gce", [&] { cpu::gce_backward(ctx, args); }, [&] { cuda::gce_backward(ctx, args); });
 }
 }  // namespace calofuse

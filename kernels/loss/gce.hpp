@@ -34,4 +34,8 @@ namespace cpu {
 void gce_forward(Context& ctx, GceArgs const& args);
 void gce_backward(Context& ctx, GceGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gce_forward(Context& ctx, GceArgs const& args);
+void gce_backward(Context& ctx, GceGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

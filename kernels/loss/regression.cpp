@@ -21,7 +21,9 @@ void regression_loss_forward(Context& ctx, RegressionLossArgs const& args)
 {
     check_inputs(args);
     check_tensor(args.loss, DType::f32, {1}, "loss");
-    on_backend(ctx, "regression_loss", [&] { cpu::regression_loss_forward(ctx, args); });
+    on_backend(
+        ctx, "regression_loss", [&] { cpu::regression_loss_forward(ctx, args); },
+        [&] { cuda::regression_loss_forward(ctx, args); });
 }
 
 void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args)
@@ -29,6 +31,8 @@ void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args)
     check_inputs(args);
     if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {1}, "dloss");
     check_like(args.dx, args.x, "dx", "x");
-    on_backend(ctx, "regression_loss", [&] { cpu::regression_loss_backward(ctx, args); });
+    on_backend(
+        ctx, "regression_loss", [&] { cpu::regression_loss_backward(ctx, args); },
+        [&] { cuda::regression_loss_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -39,4 +39,8 @@ namespace cpu {
 void regression_loss_forward(Context& ctx, RegressionLossArgs const& args);
 void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void regression_loss_forward(Context& ctx, RegressionLossArgs const& args);
+void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse
