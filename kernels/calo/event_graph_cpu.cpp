@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 
 #include "kernels/calo/event_graph.hpp"
 #include "kernels/common/hit_cells.hpp"
-#include "kernels/common/knn_distance.hpp"
+#include "kernels/common/hit_math.hpp"
 #include "kernels/common/small_knn.hpp"
 #include "runtime/channel_map.hpp"
 #include "runtime/parallel.hpp"
@@ -73,19 +72,16 @@ void write_edge_features(Graphs const& out, EventHits const& hits, int row, int 
     for (int i = 0; i < hits.num_cells; ++i)
         sum[hits.hit[i]] += hits.energy[i];
     for (std::size_t h = 0; h < static_cast<std::size_t>(hits.num_hits); ++h)
-        log_energy[h] = std::log(static_cast<float>(sum[h]));
+        log_energy[h] = log_positive(static_cast<float>(sum[h]));
     for (int i = row; i < row + hits.num_hits; ++i) {
         int const last = i + 1 < row + hits.num_hits ? out.edge_ptr[i + 1] : end;
         for (int e = out.edge_ptr[i]; e < last; ++e) {
             int const j = out.source[e];
             float const dx = out.x[j * kNumHitFeatures] - out.x[i * kNumHitFeatures];
             float const dy = out.x[j * kNumHitFeatures + 1] - out.x[i * kNumHitFeatures + 1];
-            float* const f = out.edge_x + std::int64_t{e} * kNumHitEdgeFeatures;
-            f[0] = dx;
-            f[1] = dy;
-            f[2] = std::sqrt(rounded_square(dx) + rounded_square(dy));
-            f[3] = log_energy[static_cast<std::size_t>(j - row)]
-                   - log_energy[static_cast<std::size_t>(i - row)];
+            write_hit_edge(dx, dy, log_energy[static_cast<std::size_t>(j - row)],
+                           log_energy[static_cast<std::size_t>(i - row)],
+                           out.edge_x + std::int64_t{e} * kNumHitEdgeFeatures);
         }
     }
 }

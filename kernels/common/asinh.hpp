@@ -1,7 +1,7 @@
 /// \file kernels/common/asinh.hpp
-/// asinh and log1p in float, branch-free so that loops over them vectorise, and with every rounding
+/// asinh, log1p and log in float, branch-free so that loops over them vectorise, and with every rounding
 /// spelt out so that host and device give the same bits. Error below 2 units in the last place.
-///   log1p(t) = k ln 2 + log1p(f), 1 + t = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2))
+///   log(u) = k ln 2 + log1p(f), u = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2))
 ///   log1p(f) = f - f^2 / 2 + f^3 P(f): P is a minimax fit of degree 7, relative error 7e-9
 #pragma once
 
@@ -12,11 +12,9 @@
 #include "runtime/config.hpp"
 
 namespace calofuse {
-/// For 0 <= t <= 2^100.
-CALOFUSE_HD inline float log1p_nonnegative(float t)
+/// log(u + lost) for a normal u > 0 and |lost| <= u / 2^24.
+CALOFUSE_HD inline float log_of_sum(float u, float lost)
 {
-    float const u = 1.0F + t;
-    float const lost = t < 1.0F ? t - (u - 1.0F) : 1.0F - (u - t);  // of t in that sum, exactly
     constexpr std::int32_t kSqrtHalfBits = 0x3f3504f3;
     auto const bits = std::bit_cast<std::int32_t>(u);
     std::int32_t const k = (bits - kSqrtHalfBits) >> 23;
@@ -33,6 +31,20 @@ CALOFUSE_HD inline float log1p_nonnegative(float t)
     float const log1p_f = std::fma(f * f, std::fma(f, p, -0.5F), f);
     auto const scale = static_cast<float>(k);
     return std::fma(scale, 0x1.62e430p-1F, std::fma(scale, -0x1.05c610p-29F, log1p_f));
+}
+
+/// For normal u > 0.
+CALOFUSE_HD inline float log_positive(float u)
+{
+    return log_of_sum(u, 0.0F);
+}
+
+/// For 0 <= t <= 2^100.
+CALOFUSE_HD inline float log1p_nonnegative(float t)
+{
+    float const u = 1.0F + t;
+    float const lost = t < 1.0F ? t - (u - 1.0F) : 1.0F - (u - t);  // of t in that sum, exactly
+    return log_of_sum(u, lost);
 }
 
 /// For |v| <= 2^60; asinh(v) = sign(v) log1p(a + a^2 / (1 + sqrt(a^2 + 1))), a = |v|.

@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
-#include "kernels/common/asinh.hpp"
 #include "kernels/common/cell_energy.hpp"
+#include "kernels/common/hit_math.hpp"
 #include "runtime/channel_map.hpp"
 #include "runtime/error.hpp"
 
@@ -40,24 +40,17 @@ struct Geometry {
     std::array<std::uint8_t, kNumCells> module;
     /// The cell and its neighbours in the module, ascending, padded with the last.
     std::array<std::array<std::uint8_t, 9>, kNumCells> block;
-    std::array<CellSet, kNumCells> touching;  ///< across modules
 
     Geometry()
     {
-        auto const map = ChannelMap::focalh_prototype2();
-        auto const adjacent = adjacent_cells();
         for (std::size_t i = 0; i < kNumCells; ++i) {
-            Cell const& c = map.cells[i];
-            double const unit = kMillimetresPerPositionUnit / 10;
-            x[i] = static_cast<std::int8_t>(std::lround(c.x_cm / unit));
-            y[i] = static_cast<std::int8_t>(std::lround(c.y_cm / unit));
+            CellPlace const c = cell_place(static_cast<int>(i));
+            x[i] = static_cast<std::int8_t>(c.x);
+            y[i] = static_cast<std::int8_t>(c.y);
             module[i] = static_cast<std::uint8_t>(c.module);
-            touching[i] = {};
-            for (std::int32_t const j : adjacent[i])
-                touching[i][static_cast<std::size_t>(j / 64)] |= std::uint64_t{1} << (j % 64);
             std::size_t n = 0;
             for (std::size_t j = 0; j < kNumCells; ++j) {
-                Cell const& b = map.cells[j];
+                CellPlace const b = cell_place(static_cast<int>(j));
                 if (b.module == c.module && std::abs(b.row - c.row) <= 1
                     && std::abs(b.col - c.col) <= 1)
                     block[i][n++] = static_cast<std::uint8_t>(j);
@@ -74,31 +67,7 @@ Geometry const& geometry()
     return kGeometry;
 }
 
-/// A module as a bit board: cell (row, col) is bit row * side + col.
-struct Board {
-    int side;
-    std::uint64_t not_left;   ///< all cells but column 0
-    std::uint64_t not_right;  ///< all cells but the last column
-};
-
-constexpr Board board_of(int side)
-{
-    Board b{side, 0, 0};
-    for (int i = 0; i < side * side; ++i) {
-        b.not_left |= std::uint64_t{i % side != 0} << i;
-        b.not_right |= std::uint64_t{i % side != side - 1} << i;
-    }
-    return b;
-}
-constexpr Board kOuter = board_of(module_side(0));
-constexpr Board kCentre = board_of(module_side(kCentreModule));
-
-/// The cells of `set` and all their neighbours (bits above the board may be set).
-constexpr std::uint64_t dilated(Board const& board, std::uint64_t set)
-{
-    std::uint64_t const rows = set | ((set & board.not_right) << 1) | ((set & board.not_left) >> 1);
-    return rows | (rows << board.side) | (rows >> board.side);
-}
+constexpr TouchTable kTouch = make_touch_table();
 
 /// `count` < 64 bits of `on` from bit `begin` on.
 std::uint64_t bits_from(CellSet const& on, int begin, int count)
@@ -123,14 +92,11 @@ int label_components(CellSet const& on, std::uint8_t* label)
 {
     int count = 0;
     for (int module = 0; module < kNumModules; ++module) {
-        Board const& board = module == kCentreModule ? kCentre : kOuter;
+        Board const& board = module == kCentreModule ? kCentreBoard : kOuterBoard;
         int const begin = module_begin(module);
         std::uint64_t rest = bits_from(on, begin, board.side * board.side);
         for (; rest != 0; ++count) {
-            std::uint64_t component = rest & (~rest + 1);
-            for (std::uint64_t grown = dilated(board, component) & rest; grown != component;
-                 grown = dilated(board, component) & rest)
-                component = grown;
+            std::uint64_t component = first_component(board, rest);
             rest &= ~component;
             for (; component != 0; component &= component - 1)
                 label[begin + std::countr_zero(component)] = static_cast<std::uint8_t>(count);
@@ -141,7 +107,6 @@ int label_components(CellSet const& on, std::uint8_t* label)
 
 int label_global_components(CellSet on, std::uint8_t* label)
 {
-    Geometry const& g = geometry();
     int count = 0;
     auto const take_first = [](CellSet& set) {
         for (std::size_t w = 0; w < kWords; ++w) {
@@ -157,7 +122,7 @@ int label_global_components(CellSet on, std::uint8_t* label)
         for (int cell = seed; cell >= 0; cell = take_first(frontier)) {
             label[cell] = static_cast<std::uint8_t>(count);
             for (std::size_t w = 0; w < kWords; ++w) {
-                std::uint64_t const found = g.touching[static_cast<std::size_t>(cell)][w] & on[w];
+                std::uint64_t const found = kTouch.of[cell][w] & on[w];
                 frontier[w] |= found;
                 on[w] &= ~found;
             }
@@ -291,69 +256,27 @@ void find_hits(HitOptions const& options, float const* limit, float const* a, Ev
 
 void hit_features(EventHits const& hits, float* x, float* position, float* energy)
 {
-    struct Sums {
-        double sum, x, y, xx, yy;  ///< energies times powers of the distance from the first cell
-        float max;
-        std::uint8_t first, largest;
-        std::uint8_t cells;
-    };
     Geometry const& g = geometry();
-    Sums sums[kNumCells];
+    HitSums sums[kNumCells];
     int seen = 0;
     for (int i = 0; i < hits.num_cells; ++i) {
         std::uint8_t const cell = hits.cell[i];
-        Sums& s = sums[hits.hit[i]];
+        HitSums& s = sums[hits.hit[i]];
         float const a = hits.energy[i];
         if (hits.hit[i] == seen) {  // hits are numbered by their first cell
-            s = {a, 0, 0, 0, 0, a, cell, cell, 1};
+            s.start(a, cell, g.x[cell], g.y[cell]);
             ++seen;
-            continue;
+        } else {
+            s.add(a, cell, g.x[cell], g.y[cell]);
         }
-        double const dx = g.x[cell] - g.x[s.first];
-        double const dy = g.y[cell] - g.y[s.first];
-        s.sum += a;
-        s.x += a * dx;
-        s.y += a * dy;
-        s.xx += a * dx * dx;
-        s.yy += a * dy * dy;
-        if (a > s.max) {
-            s.max = a;
-            s.largest = cell;
-        }
-        ++s.cells;
     }
-    constexpr double kTo100mm = kMillimetresPerPositionUnit / 100;
-    constexpr double kTo10mm = kMillimetresPerPositionUnit / 10;
-    float const log_total = log1p_nonnegative(static_cast<float>(hits.total));
+    EventSums const event{hits.total, log1p_nonnegative(static_cast<float>(hits.total)),
+                          hits.num_cells, hits.num_hits};
     for (int h = 0; h < hits.num_hits; ++h) {
-        Sums const& s = sums[h];
-        double const mean_x = s.x / s.sum;
-        double const mean_y = s.y / s.sum;
-        double const px = g.x[s.first] + mean_x;
-        double const py = g.y[s.first] + mean_y;
-        std::uint8_t const module = g.module[s.largest];
-        float* const f = x + h * kNumHitFeatures;
-        f[0] = static_cast<float>(px * kTo100mm);
-        f[1] = static_cast<float>(py * kTo100mm);
-        f[2] = log1p_nonnegative(static_cast<float>(s.sum));
-        f[3] = static_cast<float>(s.sum / hits.total);
-        f[4] = static_cast<float>(s.cells) / 25.0F;
-        f[5] = static_cast<float>(s.max / s.sum);
-        f[6] =
-            static_cast<float>(kTo10mm * std::sqrt(std::max(0.0, s.xx / s.sum - mean_x * mean_x)));
-        f[7] =
-            static_cast<float>(kTo10mm * std::sqrt(std::max(0.0, s.yy / s.sum - mean_y * mean_y)));
-        f[8] = static_cast<float>(kTo100mm * std::sqrt(px * px + py * py));
-        f[9] = log1p_nonnegative(s.max);
-        f[10] = static_cast<float>(hits.num_cells) / 10.0F;
-        f[11] = module == kCentreModule ? 1.0F : 0.0F;
-        for (int m = 0; m < kNumModules; ++m)
-            f[12 + m] = m == module ? 1.0F : 0.0F;
-        f[21] = log_total;
-        f[22] = static_cast<float>(hits.num_hits) / 10.0F;
-        f[23] = 1.0F;
-        position[2 * h] = static_cast<float>(px);
-        position[2 * h + 1] = static_cast<float>(py);
+        HitSums const& s = sums[h];
+        HitPosition const p = write_hit(event, s, g.module[s.largest], x + h * kNumHitFeatures);
+        position[2 * h] = p.x;
+        position[2 * h + 1] = p.y;
         if (energy != nullptr) energy[h] = static_cast<float>(s.sum);
     }
 }
