@@ -20,6 +20,7 @@ void check(ClusterArgs const& args)
 void cluster(Context& ctx, ClusterArgs const& args)
 {
     check(args);
-    on_backend(ctx, "cluster", [&] { cpu::cluster(ctx, args); });
+    on_backend(
+        ctx, "cluster", [&] { cpu::cluster(ctx, args); }, [&] { cuda::cluster(ctx, args); });
 }
 }  // namespace calofuse

@@ -22,4 +22,7 @@ void cluster(Context& ctx, ClusterArgs const& args);
 namespace cpu {
 void cluster(Context& ctx, ClusterArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void cluster(Context& ctx, ClusterArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

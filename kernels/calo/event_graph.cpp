@@ -42,6 +42,8 @@ void check(EventGraphArgs const& args)
 void event_graph(Context& ctx, EventGraphArgs const& args)
 {
     check(args);
-    on_backend(ctx, "event_graph", [&] { cpu::event_graph(ctx, args); });
+    on_backend(
+        ctx, "event_graph", [&] { cpu::event_graph(ctx, args); },
+        [&] { cuda::event_graph(ctx, args); });
 }
 }  // namespace calofuse

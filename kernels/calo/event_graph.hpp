@@ -36,4 +36,7 @@ void event_graph(Context& ctx, EventGraphArgs const& args);
 namespace cpu {
 void event_graph(Context& ctx, EventGraphArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void event_graph(Context& ctx, EventGraphArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

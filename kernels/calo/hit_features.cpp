@@ -21,6 +21,8 @@ void check(HitFeaturesArgs const& args)
 void hit_features(Context& ctx, HitFeaturesArgs const& args)
 {
     check(args);
-    on_backend(ctx, "hit_features", [&] { cpu::hit_features(ctx, args); });
+    on_backend(
+        ctx, "hit_features", [&] { cpu::hit_features(ctx, args); },
+        [&] { cuda::hit_features(ctx, args); });
 }
 }  // namespace calofuse

@@ -21,4 +21,7 @@ void hit_features(Context& ctx, HitFeaturesArgs const& args);
 namespace cpu {
 void hit_features(Context& ctx, HitFeaturesArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void hit_features(Context& ctx, HitFeaturesArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

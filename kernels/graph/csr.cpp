@@ -27,7 +27,9 @@ void csr_from_neighbours(Context& ctx, CsrFromNeighboursArgs const& args)
                    "neighbours has no memory");
     check_tensor(args.edge_ptr, DType::i32, {neighbours.shape[0] + 1}, "edge_ptr");
     check_capacity(args.source, neighbours.size(), "source");
-    on_backend(ctx, "csr_from_neighbours", [&] { cpu::csr_from_neighbours(ctx, args); });
+    on_backend(
+        ctx, "csr_from_neighbours", [&] { cpu::csr_from_neighbours(ctx, args); },
+        [&] { cuda::csr_from_neighbours(ctx, args); });
 }
 
 void csr_symmetrise(Context& ctx, CsrSymmetriseArgs const& args)
@@ -40,6 +42,8 @@ void csr_symmetrise(Context& ctx, CsrSymmetriseArgs const& args)
     check_tensor(args.out_edge_ptr, DType::i32, {edge_ptr.shape[0]}, "out_edge_ptr");
     std::int64_t const loops = args.loops == Loops::all ? edge_ptr.shape[0] - 1 : 0;
     check_capacity(args.out_source, 2 * args.source.shape[0] + loops, "out_source");
-    on_backend(ctx, "csr_symmetrise", [&] { cpu::csr_symmetrise(ctx, args); });
+    on_backend(
+        ctx, "csr_symmetrise", [&] { cpu::csr_symmetrise(ctx, args); },
+        [&] { cuda::csr_symmetrise(ctx, args); });
 }
 }  // namespace calofuse

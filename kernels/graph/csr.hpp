@@ -39,4 +39,8 @@ namespace cpu {
 void csr_from_neighbours(Context& ctx, CsrFromNeighboursArgs const& args);
 void csr_symmetrise(Context& ctx, CsrSymmetriseArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void csr_from_neighbours(Context& ctx, CsrFromNeighboursArgs const& args);
+void csr_symmetrise(Context& ctx, CsrSymmetriseArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

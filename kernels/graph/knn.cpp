@@ -18,6 +18,7 @@ void knn(Context& ctx, KnnArgs const& args)
     check_tensor(args.neighbours, DType::i32, {x.shape[0], k}, "neighbours");
     if (!args.squared_distance.empty())
         check_tensor(args.squared_distance, DType::f32, {x.shape[0], k}, "squared_distance");
-    on_backend(ctx, "knn", [&] { cpu::knn(ctx, args); });
+    on_backend(
+        ctx, "knn", [&] { cpu::knn(ctx, args); }, [&] { cuda::knn(ctx, args); });
 }
 }  // namespace calofuse

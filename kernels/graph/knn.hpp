@@ -34,4 +34,7 @@ void knn(Context& ctx, KnnArgs const& args);
 enum class KnnMethod : std::uint8_t { all_pairs, tree };
 void knn_by(Context& ctx, KnnArgs const& args, KnnMethod method);
 }  // namespace cpu
+namespace cuda {
+void knn(Context& ctx, KnnArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

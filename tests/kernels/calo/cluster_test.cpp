@@ -24,13 +24,12 @@ std::vector<float> energies(HitEvents const& events)
     return a;
 }
 
-Labels run(HitEvents const& events,
+Labels run(Context& ctx,
+           HitEvents const& events,
            std::vector<float> const& a,
            HitOptions const& options,
-           bool noise = false,
-           int threads = 1)
+           bool noise)
 {
-    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(a.size()) / kNumCells;
     OnDevice<float> const d_a(ctx, a, {batch, kNumCells});
     OnDevice<std::int32_t> const channels(ctx, events.channels, {kNumCells});
@@ -46,6 +45,16 @@ Labels run(HitEvents const& events,
                   .label = label.ref(),
                   .row_ptr = row_ptr.ref()});
     return {label.fetch(), row_ptr.fetch()};
+}
+
+Labels run(HitEvents const& events,
+           std::vector<float> const& a,
+           HitOptions const& options,
+           bool noise = false,
+           int threads = 1)
+{
+    Context ctx = make_context(threads);
+    return run(ctx, events, a, options, noise);
 }
 
 bool touch(Cell const& a, Cell const& b, bool across_modules)
@@ -209,6 +218,19 @@ TEST(Cluster, neither_threads_nor_other_events_change_a_label)
         }
     }
     EXPECT_EQ(run(events, {}, {}).row_ptr, std::vector<std::int32_t>{0});
+}
+
+TEST(Cluster, backends_agree)
+{
+    HitEvents const events = hit_events(on_cuda() ? 60 : 10);
+    auto const a = energies(events);
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    for (HitRule const rule : kAllHitRules)
+        for (float const min_sum : {0.0F, 300.0F}) {
+            HitOptions const options{.rule = rule, .min_sum_adc = min_sum};
+            EXPECT_EQ(run(ctx, events, a, options, true), run(cpu, events, a, options, true))
+                << name_of(rule);
+        }
 }
 
 TEST(Cluster, refuses_bad_settings_and_shapes)

@@ -3,8 +3,8 @@
 #include <set>
 
 #include "kernels/calo/cluster.hpp"
-#include "tests/support/backend_test.hpp"
 #include "tests/support/hit_events.hpp"
+#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -13,13 +13,12 @@ struct Nodes {
 };
 
 /// `capacity` rows of which the last ones must stay as they are.
-Nodes run(std::vector<float> const& a,
+Nodes run(Context& ctx,
+          std::vector<float> const& a,
           std::vector<std::int32_t> const& label,
           std::vector<std::int32_t> const& row_ptr,
-          std::int64_t capacity,
-          int threads = 1)
+          std::int64_t capacity)
 {
-    Context ctx = make_context(threads);
     auto const batch = static_cast<std::int64_t>(row_ptr.size()) - 1;
     auto const rows = static_cast<std::size_t>(capacity);
     OnDevice<float> const d_a(ctx, a, {batch, kNumCells});
@@ -32,6 +31,16 @@ Nodes run(std::vector<float> const& a,
     hit_features(
         ctx, {d_a.ref(), d_label.ref(), d_row_ptr.ref(), x.ref(), position.ref(), energy.ref()});
     return {x.fetch(), position.fetch(), energy.fetch()};
+}
+
+Nodes run(std::vector<float> const& a,
+          std::vector<std::int32_t> const& label,
+          std::vector<std::int32_t> const& row_ptr,
+          std::int64_t capacity,
+          int threads = 1)
+{
+    Context ctx = make_context(threads);
+    return run(ctx, a, label, row_ptr, capacity);
 }
 
 /// Energies of all events, and their hits by the cluster operator, which has its own test.
@@ -163,6 +172,21 @@ TEST(HitFeatures, threads_change_no_bit_and_every_feature_has_a_name)
     for (char const* const name : hit_feature_names())
         names.insert(name);
     EXPECT_EQ(names.size(), std::size_t{kNumHitFeatures});
+}
+
+TEST(HitFeatures, backends_agree_to_the_bit)
+{
+    HitEvents const events = hit_events(30);
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    for (HitRule const rule : kAllHitRules) {
+        Hits const hits = hits_of(events, rule);
+        std::int64_t const capacity = hits.row_ptr.back() + 2;
+        Nodes const got = run(ctx, hits.a, hits.label, hits.row_ptr, capacity);
+        Nodes const want = run(cpu, hits.a, hits.label, hits.row_ptr, capacity);
+        EXPECT_TRUE(same_bits(got.x, want.x)) << name_of(rule);
+        EXPECT_TRUE(same_bits(got.position, want.position)) << name_of(rule);
+        EXPECT_TRUE(same_bits(got.energy, want.energy)) << name_of(rule);
+    }
 }
 
 TEST(HitFeatures, refuses_wrong_shapes)

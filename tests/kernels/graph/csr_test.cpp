@@ -156,6 +156,16 @@ TEST(CsrSymmetrise, is_the_union_with_the_reverse)
         }
 }
 
+TEST(CsrSymmetrise, backends_agree)
+{
+    Ints row_ptr{0};
+    for (std::int32_t b = 1; b < 700; ++b)
+        row_ptr.push_back(row_ptr.back() + 20 + b % 11);  // more nodes than one block adds up
+    Csr const in = random_edges(row_ptr, 5);
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    EXPECT_EQ(symmetrise(ctx, row_ptr, in, Loops::all), symmetrise(cpu, row_ptr, in, Loops::all));
+}
+
 TEST(CsrSymmetrise, twice_changes_nothing)
 {
     Ints const row_ptr{0, 20, 50};

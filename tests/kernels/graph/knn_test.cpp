@@ -85,16 +85,22 @@ void expect_definition(Cloud const& cloud, std::int64_t k)
 {
     for (KnnSelf const self : {KnnSelf::exclude, KnnSelf::first}) {
         Lists const want = oracle(cloud, k, self);
+        auto const expect_same = [&](Context& ctx, By by) {
+            Lists const got = run(ctx, cloud, k, self, by);
+            EXPECT_EQ(got.neighbours, want.neighbours)
+                << cloud.dims << " dims, k " << k << ", way " << static_cast<int>(by);
+            EXPECT_EQ(got.squared_distance, want.squared_distance);
+        };
+        Context ctx = make_context(2);
+        if (on_cuda()) {
+            expect_same(ctx, By::choice);
+            continue;
+        }
         for (Isa const isa : {Isa::avx2, Isa::avx512}) {
             if (!cpu_has(isa)) continue;
             ForcedIsa const forced(isa);
-            Context ctx = make_context(2);
-            for (By const by : {By::choice, By::all_pairs, By::tree}) {
-                Lists const got = run(ctx, cloud, k, self, by);
-                EXPECT_EQ(got.neighbours, want.neighbours)
-                    << cloud.dims << " dims, k " << k << ", way " << static_cast<int>(by);
-                EXPECT_EQ(got.squared_distance, want.squared_distance);
-            }
+            for (By const by : {By::choice, By::all_pairs, By::tree})
+                expect_same(ctx, by);
         }
     }
 }
@@ -117,29 +123,31 @@ Cloud lattice(std::int64_t dims, std::int32_t points, std::uint32_t side, std::u
 
 TEST(Knn, agrees_with_the_definition)
 {
+    using Ints = std::vector<std::int64_t>;
     std::vector<std::int32_t> const ragged{0, 0, 1, 3, 3, 28, 45, 61, 77, 110, 359, 359};
-    for (std::int64_t const dims : {1, 2, 3, 5, 16})
+    for (std::int64_t const dims : on_cuda() ? Ints{1, 2, 9} : Ints{1, 2, 3, 5, 16})
         for (std::int64_t const k : {1, 8, 64})
             expect_definition(random_cloud(dims, ragged, 3), k);
     expect_definition(random_cloud(128, {0, 20, 90}, 3), 8);
+    expect_definition(random_cloud(128, {0, 80}, 3), 64);
     expect_definition(random_cloud(2, {0}, 1), 4);
-    expect_definition(random_cloud(3, {0, 700, 701, 1301}, 1), 16);
+    if (!on_cuda()) expect_definition(random_cloud(3, {0, 700, 701, 1301}, 1), 16);
 }
 
 TEST(Knn, ties_go_to_the_smaller_index)
 {
     for (std::int64_t const k : {1, 8, 40}) {
-        expect_definition(lattice(2, 600, 17, 5), k);
-        expect_definition(lattice(3, 300, 4, 6), k);
+        expect_definition(lattice(2, on_cuda() ? 200 : 600, 17, 5), k);
+        expect_definition(lattice(3, on_cuda() ? 150 : 300, 4, 6), k);
     }
-    Cloud same = random_cloud(3, {0, 500}, 1);
+    Cloud same = random_cloud(3, {0, on_cuda() ? 100 : 500}, 1);
     std::fill(same.x.begin(), same.x.end(), 2.5F);
     expect_definition(same, 9);
 }
 
 TEST(Knn, points_without_a_finite_distance_have_no_neighbours)
 {
-    for (std::int32_t const points : {40, 600}) {
+    for (std::int32_t const points : {40, on_cuda() ? 140 : 600}) {
         Cloud cloud = random_cloud(2, {0, points}, 9);
         cloud.x[6] = kNan;
         cloud.x[21] = kInf;
@@ -184,9 +192,22 @@ TEST(Knn, permuting_the_points_of_a_graph_permutes_the_lists)
                 points - 1 - b.neighbours[static_cast<std::size_t>((points - 1 - i) * 6 + s)]);
 }
 
+TEST(Knn, backends_agree_to_the_bit)
+{
+    Context ctx = make_context(), cpu = Context::cpu(2);
+    for (std::int64_t const k : {5, 20}) {
+        Cloud const cloud = random_cloud(4, {0, 90, 91, 230}, 6);
+        Lists const got = run(ctx, cloud, k, KnnSelf::exclude);
+        Lists const want = run(cpu, cloud, k, KnnSelf::exclude);
+        EXPECT_TRUE(same_bits(got.neighbours, want.neighbours));
+        EXPECT_TRUE(same_bits(got.squared_distance, want.squared_distance));
+    }
+}
+
 TEST(Knn, same_bits_for_any_number_of_threads)
 {
-    Cloud const cloud = random_cloud(3, {0, 20, 1700, 1725, 1800}, 8);
+    std::int32_t const large = on_cuda() ? 400 : 1700;
+    Cloud const cloud = random_cloud(3, {0, 20, large, large + 25, large + 100}, 8);
     expect_same_for_any_threads(
         [&](Context& ctx) { return run(ctx, cloud, 12, KnnSelf::exclude).neighbours; });
 }

@@ -1,0 +1,106 @@
+/// \file kernels/common/scan.cuh
+/// Counts become the ends of their ranges: how ragged outputs are laid out without the host.
+#pragma once
+
+#include "kernels/common/launch.cuh"
+
+namespace calofuse::cuda {
+/// Inclusive sum over the lanes of a warp.
+__device__ inline std::int32_t warp_scan(std::int32_t value)
+{
+    int const lane = threadIdx.x % kWarp;
+    for (int offset = 1; offset < kWarp; offset *= 2) {
+        std::int32_t const below = __shfl_up_sync(kFullMask, value, offset);
+        if (lane >= offset) value += below;
+    }
+    return value;
+}
+
+inline constexpr int kScanThreads = 1024;
+inline constexpr std::int64_t kScanShare = 16 * kScanThreads;  ///< counts of one block
+
+/// Inclusive sum over the threads of a block; all of them must take part.
+__device__ inline std::int32_t block_scan(std::int32_t value, std::int32_t* total)
+{
+    constexpr int kWarps = kScanThreads / kWarp;
+    __shared__ std::int32_t of_warp[kWarps];
+    int const warp = threadIdx.x / kWarp;
+    value = warp_scan(value);
+    if (threadIdx.x % kWarp == kWarp - 1) of_warp[warp] = value;
+    __syncthreads();
+    if (warp == 0) of_warp[threadIdx.x] = warp_scan(of_warp[threadIdx.x]);
+    __syncthreads();
+    if (warp > 0) value += of_warp[warp - 1];
+    *total = of_warp[kWarps - 1];
+    __syncthreads();
+    return value;
+}
+
+/// The counts that this block has a share in; `rows` may be null.
+struct ScanRange {
+    std::int64_t begin, end;
+    __device__ ScanRange(std::int64_t capacity, std::int32_t const* rows, std::int64_t share)
+        : begin(blockIdx.x * share), end(begin + share)
+    {
+        std::int64_t const count = rows == nullptr ? capacity : *rows;
+        if (end > count) end = count;
+    }
+};
+
+/// of_block[1 + b] = sum of the share of block b.
+static __global__ __launch_bounds__(kScanThreads) void scan_shares_kernel(std::int32_t const* ptr,
+                                                                          std::int64_t capacity,
+                                                                          std::int32_t const* rows,
+                                                                          std::int32_t* of_block)
+{
+    ScanRange const range(capacity, rows, kScanShare);
+    std::int32_t sum = 0;
+    for (std::int64_t i = range.begin + threadIdx.x; i < range.end; i += kScanThreads)
+        sum += ptr[i + 1];
+    std::int32_t total = 0;
+    block_scan(sum, &total);
+    if (threadIdx.x == 0) of_block[1 + blockIdx.x] = total;
+}
+
+/// Shares begin at of_block[b]; null: there is one block, which begins at 0.
+static __global__ __launch_bounds__(kScanThreads) void scan_kernel(std::int32_t* ptr,
+                                                                   std::int64_t capacity,
+                                                                   std::int32_t const* rows,
+                                                                   std::int64_t share,
+                                                                   std::int32_t const* of_block)
+{
+    ScanRange const range(capacity, rows, share);
+    std::int32_t before = of_block == nullptr ? 0 : of_block[blockIdx.x];
+    if (blockIdx.x == 0 && threadIdx.x == 0) ptr[0] = 0;
+    for (std::int64_t i = range.begin; i < range.end; i += kScanThreads) {
+        std::int64_t const at = i + threadIdx.x;
+        std::int32_t total = 0;
+        std::int32_t const sum = block_scan(at < range.end ? ptr[at + 1] : 0, &total);
+        if (at < range.end) ptr[at + 1] = before + sum;
+        before += total;
+    }
+}
+
+/// ptr[0] = 0, ptr[i] = sum of the first i counts; count i is found at ptr[i + 1]. There are *rows of
+/// them (null: `capacity`, which *rows never exceeds). Bound by memory: 12 bytes a count.
+inline void add_up(Context& ctx,
+                   char const* name,
+                   std::int32_t* ptr,
+                   std::int64_t capacity,
+                   std::int32_t const* rows)
+{
+    unsigned const blocks = blocks_for(capacity, kScanShare);
+    std::int32_t const* const none = nullptr;
+    if (blocks <= 1) {
+        launch(ctx, {name, 1, kScanThreads}, scan_kernel, ptr, capacity, rows, kScanShare, none);
+        return;
+    }
+    auto const of_block = ctx.scratch<std::int32_t>(blocks + 1);
+    launch(ctx, {name, blocks, kScanThreads}, scan_shares_kernel, ptr, capacity, rows,
+           of_block.data());
+    launch(ctx, {name, 1, kScanThreads}, scan_kernel, of_block.data(), std::int64_t{blocks}, none,
+           std::int64_t{blocks}, none);
+    launch(ctx, {name, blocks, kScanThreads}, scan_kernel, ptr, capacity, rows, kScanShare,
+           of_block.data());
+}
+}  // namespace calofuse::cuda
