@@ -44,7 +44,9 @@ void gatv2_forward(Context& ctx, Gatv2Args const& args)
     if (args.alpha.rank != 0) check_tensor(args.alpha, DType::f32, {n.edges, n.heads}, "alpha");
     if (args.alpha_loop.rank != 0)
         check_tensor(args.alpha_loop, DType::f32, {n.nodes, n.heads}, "alpha_loop");
-    on_backend(ctx, "gatv2_forward", [&] { cpu::gatv2_forward(ctx, args); });
+    on_backend(
+        ctx, "gatv2_forward", [&] { cpu::gatv2_forward(ctx, args); },
+        [&] { cuda::gatv2_forward(ctx, args); });
 }
 
 void gatv2_backward(Context& ctx, Gatv2GradArgs const& args)
@@ -58,6 +60,8 @@ void gatv2_backward(Context& ctx, Gatv2GradArgs const& args)
     if (args.in.edge.rank != 0)
         check_like(args.dedge_weight, args.in.edge_weight, "dedge_weight", "edge_weight");
     if (args.dedge.rank != 0) check_like(args.dedge, args.in.edge, "dedge", "edge");
-    on_backend(ctx, "gatv2_backward", [&] { cpu::gatv2_backward(ctx, args); });
+    on_backend(
+        ctx, "gatv2_backward", [&] { cpu::gatv2_backward(ctx, args); },
+        [&] { cuda::gatv2_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -67,4 +67,8 @@ namespace cpu {
 void gatv2_forward(Context& ctx, Gatv2Args const& args);
 void gatv2_backward(Context& ctx, Gatv2GradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void gatv2_forward(Context& ctx, Gatv2Args const& args);
+void gatv2_backward(Context& ctx, Gatv2GradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse
