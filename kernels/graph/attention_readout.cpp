@@ -26,8 +26,9 @@ void attention_readout_forward(Context& ctx, AttentionReadoutArgs const& args)
 {
     check(args.x, args.weight, args.row_ptr, args.y, args.column);
     check_like(args.score, args.weight, "score", "weight");
-    on_backend(ctx, "attention_readout_forward",
-               [&] { cpu::attention_readout_forward(ctx, args); });
+    on_backend(
+        ctx, "attention_readout_forward", [&] { cpu::attention_readout_forward(ctx, args); },
+        [&] { cuda::attention_readout_forward(ctx, args); });
 }
 
 void attention_readout_backward(Context& ctx, AttentionReadoutGradArgs const& args)
@@ -35,7 +36,8 @@ void attention_readout_backward(Context& ctx, AttentionReadoutGradArgs const& ar
     check(args.x, args.weight, args.row_ptr, args.dy, args.column);
     check_like(args.dx, args.x, "dx", "x");
     check_like(args.dscore, args.weight, "dscore", "weight");
-    on_backend(ctx, "attention_readout_backward",
-               [&] { cpu::attention_readout_backward(ctx, args); });
+    on_backend(
+        ctx, "attention_readout_backward", [&] { cpu::attention_readout_backward(ctx, args); },
+        [&] { cuda::attention_readout_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -35,4 +35,8 @@ namespace cpu {
 void attention_readout_forward(Context& ctx, AttentionReadoutArgs const& args);
 void attention_readout_backward(Context& ctx, AttentionReadoutGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void attention_readout_forward(Context& ctx, AttentionReadoutArgs const& args);
+void attention_readout_backward(Context& ctx, AttentionReadoutGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

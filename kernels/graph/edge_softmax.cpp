@@ -22,7 +22,9 @@ void edge_softmax_forward(Context& ctx, EdgeSoftmaxArgs const& args)
 {
     check(args.x, args.edge_ptr, args.row_ptr);
     check_like(args.y, args.x, "y", "x");
-    on_backend(ctx, "edge_softmax_forward", [&] { cpu::edge_softmax_forward(ctx, args); });
+    on_backend(
+        ctx, "edge_softmax_forward", [&] { cpu::edge_softmax_forward(ctx, args); },
+        [&] { cuda::edge_softmax_forward(ctx, args); });
 }
 
 void edge_softmax_backward(Context& ctx, EdgeSoftmaxGradArgs const& args)
@@ -30,6 +32,8 @@ void edge_softmax_backward(Context& ctx, EdgeSoftmaxGradArgs const& args)
     check(args.y, args.edge_ptr, args.row_ptr);
     check_like(args.dy, args.y, "dy", "y");
     check_like(args.dx, args.y, "dx", "y");
-    on_backend(ctx, "edge_softmax_backward", [&] { cpu::edge_softmax_backward(ctx, args); });
+    on_backend(
+        ctx, "edge_softmax_backward", [&] { cpu::edge_softmax_backward(ctx, args); },
+        [&] { cuda::edge_softmax_backward(ctx, args); });
 }
 }  // namespace calofuse

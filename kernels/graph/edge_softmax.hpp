@@ -29,4 +29,8 @@ namespace cpu {
 void edge_softmax_forward(Context& ctx, EdgeSoftmaxArgs const& args);
 void edge_softmax_backward(Context& ctx, EdgeSoftmaxGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void edge_softmax_forward(Context& ctx, EdgeSoftmaxArgs const& args);
+void edge_softmax_backward(Context& ctx, EdgeSoftmaxGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -145,6 +145,30 @@ TEST(AttentionReadout, same_bits_for_any_number_of_threads)
     });
 }
 
+TEST(AttentionReadout, weights_in_the_place_of_scores)
+{
+    Case const c{{0, 25, 25, 60}, 33};
+    Data const d(c);
+    Context ctx = make_context(1);
+    OnDevice<float> const x(ctx, d.x, {c.nodes(), c.features});
+    OnDevice<float> const score(ctx, d.score, {c.nodes(), 1}), weight(ctx, d.score, {c.nodes(), 1});
+    OnDevice<float> const y(ctx, d.dy, {c.graphs(), c.width()});
+    OnDevice<float> const other(ctx, d.dy, {c.graphs(), c.width()});
+    OnDevice<std::int32_t> const row_ptr(ctx, c.row_ptr, {c.graphs() + 1});
+    AttentionReadoutArgs args{.x = x.ref(),
+                              .score = score.ref(),
+                              .row_ptr = row_ptr.ref(),
+                              .column = kColumn,
+                              .weight = weight.ref(),
+                              .y = y.ref()};
+    attention_readout_forward(ctx, args);
+    args.weight = score.ref();
+    args.y = other.ref();
+    attention_readout_forward(ctx, args);
+    EXPECT_TRUE(same_bits(score.fetch(), weight.fetch()));
+    EXPECT_TRUE(same_bits(other.fetch(), y.fetch()));
+}
+
 TEST(AttentionReadoutChecks, wrong_shapes_throw)
 {
     Context ctx = make_context(1);

@@ -82,7 +82,8 @@ Result run(Context& ctx, Case const& c, std::vector<float> x, std::vector<float>
 
 TEST(EdgeSoftmax, agrees_with_the_definition_and_its_finite_differences)
 {
-    for (Case const& c : {Case(0, 3), Case(1, 1), Case(10, 4), Case(300, 1), Case(20, 7)}) {
+    for (Case const& c :
+         {Case(0, 3), Case(1, 1), Case(10, 4), Case(300, 1), Case(20, 7), Case(9, 40)}) {
         auto const x = random_values(c.size(), 1, -3, 3), dy = random_values(c.size(), 2);
         Context ctx = make_context(2);
         Result const got = run(ctx, c, x, dy, 0.5F);
@@ -115,6 +116,19 @@ TEST(EdgeSoftmax, same_bits_for_any_number_of_threads)
         r.y.insert(r.y.end(), r.dx.begin(), r.dx.end());
         return r.y;
     });
+}
+
+TEST(EdgeSoftmax, in_place)
+{
+    Case const c(40, 5);
+    Context ctx = make_context(1);
+    std::vector<std::int64_t> const shape{c.edge_ptr.back(), c.columns};
+    OnDevice<float> const x(ctx, random_values(c.size(), 1, -3, 3), shape);
+    OnDevice<float> const y(ctx, std::vector<float>(c.size()), shape);
+    OnDevice<std::int32_t> const ends(ctx, c.edge_ptr, {41});
+    edge_softmax_forward(ctx, {.x = x.ref(), .edge_ptr = ends.ref(), .row_ptr = {}, .y = y.ref()});
+    edge_softmax_forward(ctx, {.x = x.ref(), .edge_ptr = ends.ref(), .row_ptr = {}, .y = x.ref()});
+    EXPECT_TRUE(same_bits(x.fetch(), y.fetch()));
 }
 
 TEST(EdgeSoftmaxChecks, wrong_shapes_throw)
