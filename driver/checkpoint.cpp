@@ -136,7 +136,7 @@ void Checkpoint::store(Optimizer const& optimizer)
     auto const slots = optimizer.download();
     for (std::size_t i = 0; i < slots.size(); ++i)
         set_values(fmt::format("optimizer.{}", i), slots[i]);
-    std::int64_t const steps = optimizer.steps_begun();
+    std::int64_t const steps = optimizer.steps_done();
     content_.tensors["optimizer.steps"] = stored_tensor<std::int64_t>(std::span(&steps, 1), {1});
 }
 

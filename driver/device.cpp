@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <string_view>
 
+#include "runtime/device.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
 
@@ -10,24 +11,9 @@ namespace calofuse {
 namespace {
 constexpr std::string_view kCudaIndex = "cuda:";
 
-Context cpu_context(Options const& settings)
+int device_number(std::string const& name)
 {
-    std::string const& precision = settings.get_string("general.precision");
-    if (precision != "auto" && precision != "fp32")
-        throw Error(Exit::config, "CF-CFG-22",
-                    fmt::format("the CPU computes in fp32 only, not in {}", precision),
-                    "leave --precision out, or use a GPU");
-    return Context::cpu(static_cast<int>(settings.get_int("general.threads")));
-}
-
-/// Operators have CPU twins only, so a usable GPU does not help yet.
-[[noreturn]] void refuse_cuda(std::string const& name)
-{
-    std::string reason;
-    if (is_available(Backend::cuda, &reason)) throw_not_built("calofuse", "CUDA");
-    throw Error(Exit::unavailable, "CF-DEV-01",
-                fmt::format("--device {} is not usable: {}", name, reason),
-                "use --device cpu or auto; calofuse doctor tells more");
+    return name.size() > kCudaIndex.size() ? std::stoi(name.substr(kCudaIndex.size())) : 0;
 }
 }  // namespace
 
@@ -46,19 +32,30 @@ Context make_context(Options const& settings)
     if (!is_device_name(name))
         throw Error(Exit::config, "CF-CFG-21", "general.device is " + quoted(name),
                     "auto, cpu, cuda or cuda:N");
-    if (name.compare(0, 4, "cuda") == 0) refuse_cuda(name);
+    std::string const& precision = settings.get_string("general.precision");
+    if (precision != "auto" && precision != "fp32")
+        throw Error(Exit::config, "CF-CFG-22",
+                    fmt::format("this build computes in fp32 only, not in {}", precision),
+                    "leave --precision out");
+    if (name.compare(0, 4, "cuda") == 0) return Context::cuda(device_number(name));
     std::string reason;
-    if (name == "auto" && is_available(Backend::cuda, &reason))
-        log::info("there is a GPU, but this build has no CUDA kernels: running on the CPU");
-    else if (name == "auto")
-        log::detail("running on the CPU: {}", reason);
-    return cpu_context(settings);
+    if (name == "auto" && is_available(Backend::cuda, &reason)) return Context::cuda();
+    if (name == "auto") log::info("running on the CPU: {}", reason);
+    return Context::cpu(static_cast<int>(settings.get_int("general.threads")));
 }
 
-std::string precision_of(Options const& settings, Context const& ctx)
+DataOn data_on(Options const& settings, Context const& ctx, EventSet const& events)
+{
+    std::string const& wanted = settings.get_string("general.data_on");
+    if (wanted != "auto") return wanted == "device" ? DataOn::device : DataOn::host;
+    if (ctx.backend() == Backend::cpu) return DataOn::device;
+    auto const bytes = static_cast<std::int64_t>(events.adc.size() * sizeof(std::uint16_t));
+    return bytes <= free_device_memory() / 2 ? DataOn::device : DataOn::host;
+}
+
+std::string precision_of(Options const& settings, Context const&)
 {
     std::string const& precision = settings.get_string("general.precision");
-    if (precision != "auto") return precision;
-    return ctx.backend() == Backend::cpu ? "fp32" : "bf16";
+    return precision == "auto" ? "fp32" : precision;
 }
 }  // namespace calofuse

@@ -214,6 +214,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>())
     };
     app.add_option_function<std::string>("--device", store_device, "where to run (default auto)")
         ->type_name("auto|cpu|cuda[:N]");
+    options.setting("--data-on", "general.data_on");
     options.setting("--precision", "general.precision");
     options.setting("--seed", "general.seed");
     options.text("--config", global.config, "FILE.toml", "settings from a file");

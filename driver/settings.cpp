@@ -40,7 +40,11 @@ OptionSchema make_schema()
         count("general.seed", 1, 0, kAnyCount, "seed of every random number"),
         count("general.threads", 0, 0, 4096, "threads; 0 = all cores; never changes a result"),
         text("general.device", "auto", "auto, cpu, cuda or cuda:N"),
-        text("general.precision", "auto", "of the arithmetic; auto = fp32 on the CPU",
+        text("general.data_on", "auto",
+             "where raw events lie while a GPU computes: copied to it once, or streamed batch by "
+             "batch; auto = on the GPU if they take at most half of its free memory",
+             {"auto", "device", "host"}),
+        text("general.precision", "auto", "of the arithmetic; auto = fp32",
              {"auto", "fp32", "tf32", "3xtf32", "bf16"}),
 
         text("input.scaling", "asinh", "asinh((adc - pedestal) / input.asinh_scale), log1p or raw",
@@ -74,6 +78,7 @@ OptionSchema make_schema()
              {"recomputed", "running"}),
         count("train.bn_events", 8192, 1, 1e9, "training events that recompute the statistics"),
         flag("train.retrain_on_all", false, "after the search, train on train + valid + test"),
+        count("train.steps_per_graph", 8, 1, 1024, "training steps in one launch of a GPU"),
         count("train.checkpoint_every", 1, 1, 1e6, "epochs between checkpoints"),
     };
 }

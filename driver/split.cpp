@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "runtime/error.hpp"
-#include "runtime/random.hpp"
 
 namespace calofuse {
 namespace {
@@ -72,19 +71,5 @@ Split split_events(EventSet const& events, SplitConfig const& config)
     for (auto* rows : {&split.train, &split.valid, &split.test})
         std::sort(rows->begin(), rows->end());
     return split;
-}
-
-std::vector<std::int32_t> shuffled(std::vector<std::int32_t> rows,
-                                   std::uint64_t seed,
-                                   std::int64_t epoch)
-{
-    // Fisher-Yates; the modulo of a 64-bit word is biased by less than 2^-32.
-    for (std::size_t i = rows.size(); i > 1; --i) {
-        auto const w = random_words(seed, static_cast<std::uint32_t>(RandomStream::shuffle),
-                                    static_cast<std::uint32_t>(epoch), i);
-        std::uint64_t const word = std::uint64_t{w.w[0]} << 32U | w.w[1];
-        std::swap(rows[i - 1], rows[word % i]);
-    }
-    return rows;
 }
 }  // namespace calofuse

@@ -23,10 +23,4 @@ struct Split {
 };
 
 Split split_events(EventSet const& events, SplitConfig const& config);
-
-/// The training rows in the order of one epoch: a permutation that mixes all files, a pure function
-/// of (rows, seed, epoch).
-std::vector<std::int32_t> shuffled(std::vector<std::int32_t> rows,
-                                   std::uint64_t seed,
-                                   std::int64_t epoch);
 }  // namespace calofuse

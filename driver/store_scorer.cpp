@@ -43,9 +43,10 @@ std::vector<float> given_pedestals(Session const& session,
 StoreScorer::StoreScorer(Context& ctx,
                          Checkpoint const& checkpoint,
                          EventSet const& events,
-                         std::vector<float> given)
+                         std::vector<float> given,
+                         DataOn data_on)
     : model_(restore_model(ctx, checkpoint))
-    , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc)
+    , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc, {}, data_on)
     , scorer_(ctx, *model_, input_, kBatch, Mode::evaluate)
 {}
 }  // namespace calofuse

@@ -40,7 +40,8 @@ class StoreScorer {
     StoreScorer(Context& ctx,
                 Checkpoint const& checkpoint,
                 EventSet const& events,
-                std::vector<float> given);
+                std::vector<float> given,
+                DataOn data_on = DataOn::device);
     std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
     InputScaling const& scaling() const { return input_.scaling(); }
 

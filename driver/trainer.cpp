@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "driver/clock.hpp"
+#include "driver/device.hpp"
+#include "kernels/calo/shuffle.hpp"
 #include "models/registry.hpp"
 
 namespace calofuse {
@@ -18,10 +20,14 @@ constexpr std::int64_t kScoringBatch = 1024;
 std::vector<std::int32_t> spread(std::vector<std::int32_t> const& rows, std::int64_t count)
 {
     constexpr std::uint64_t kFixedSeed = 1;
-    std::vector<std::int32_t> out(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] = rows[i * rows.size() / out.size()];
-    return shuffled(std::move(out), kFixedSeed, 0);
+    std::vector<std::int32_t> chosen(static_cast<std::size_t>(count)), out(chosen.size());
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+        chosen[i] = rows[i * rows.size() / chosen.size()];
+    Context ctx = Context::cpu(1);
+    shuffle(ctx, {.events = tensor_ref(chosen.data(), {count}),
+                  .seed = kFixedSeed,
+                  .order = tensor_ref(out.data(), {count})});
+    return out;
 }
 
 PlateauConfig plateau_config(Options const& s)
@@ -105,7 +111,7 @@ Trainer::Trainer(Context& ctx,
     , split_(split)
     , run_(run)
     , hooks_(std::move(hooks))
-    , input_(ctx, scaling, events.adc)
+    , input_(ctx, scaling, events.adc, events.label, data_on(settings, ctx, events))
     , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
     , early_stopping_(early_stopping_config(settings))
     , started_(now_s())
@@ -118,7 +124,8 @@ Trainer::Trainer(Context& ctx,
     model_ = find_model(model_name).make(ctx, settings, seed);
     optimizer_ = std::make_unique<Optimizer>(ctx, model_->parameters(), optimizer_config(settings));
     std::int64_t const batch = std::min(settings.get_int("train.batch_size"), n);
-    step_ = std::make_unique<TrainingStep>(ctx, *model_, input_, *optimizer_, batch);
+    step_ = std::make_unique<TrainingStep>(ctx, *model_, input_, *optimizer_, batch,
+                                           settings.get_int("train.steps_per_graph"));
     scorer_ = std::make_unique<Scorer>(ctx, *model_, input_, kScoringBatch, Mode::evaluate);
     if (model_->parameters().num_state() == 0) return;
     std::int64_t const wanted = std::min(settings.get_int("train.bn_events"), n);
@@ -126,14 +133,6 @@ Trainer::Trainer(Context& ctx,
     calibrator_ =
         std::make_unique<Scorer>(ctx, *model_, input_, calibration_batch, Mode::calibrate);
     calibration_rows_ = spread(split.train, wanted / calibration_batch * calibration_batch);
-}
-
-std::vector<float> Trainer::targets_of(std::span<std::int32_t const> rows) const
-{
-    std::vector<float> out(rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        out[i] = static_cast<float>(events_.label[static_cast<std::size_t>(rows[i])]);
-    return out;
 }
 
 TrainingEnd Trainer::run()
@@ -157,11 +156,10 @@ bool Trainer::train_epoch()
 {
     double const begin = now_s();
     auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
-    order_ = shuffled(split_.train, seed, epoch_);
-    auto const batch = static_cast<std::size_t>(step_->batch_size());
-    auto const steps =
-        static_cast<std::int64_t>(order_.size() / batch);  // the rest sits this epoch out
-    double waited = now_s() - begin;
+    step_->begin_epoch(split_.train, seed, epoch_, step_in_epoch_);
+    std::int64_t const batch = step_->batch_size();
+    std::int64_t const steps = std::ssize(split_.train) / batch;  // the rest sits this epoch out
+    double const waited = now_s() - begin;
     std::int64_t const first = step_in_epoch_;
     bool finished = true;
     while (step_in_epoch_ < steps) {
@@ -169,32 +167,27 @@ bool Trainer::train_epoch()
             finished = false;
             break;
         }
-        double const t0 = now_s();
-        auto const rows =
-            std::span(order_).subspan(static_cast<std::size_t>(step_in_epoch_) * batch, batch);
-        auto const targets = targets_of(rows);
-        waited += now_s() - t0;
-        step_->run(rows, targets);
-        double const loss = step_->loss();
-        if (!std::isfinite(loss))
-            throw Error(Exit::numerical, "CF-NUM-01",
-                        fmt::format("loss is {} in epoch {}, step {}", loss, epoch_ + 1,
-                                    step_in_epoch_ + 1),
-                        "lower train.learning_rate; checkpoints/last is from before");
-        epoch_loss_ += loss;
-        auto const logits = step_->logits();
-        epoch_logits_.insert(epoch_logits_.end(), logits.begin(), logits.end());
-        ++step_in_epoch_;
-        double const done =
-            static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
+        step_->run(std::min(step_->steps_per_graph(), steps - step_in_epoch_));
+        for (double const loss : step_->losses()) {
+            ++step_in_epoch_;
+            if (!std::isfinite(loss))
+                throw Error(Exit::numerical, "CF-NUM-01",
+                            fmt::format("loss is {} in epoch {}, step {}", loss, epoch_ + 1,
+                                        step_in_epoch_),
+                            "lower train.learning_rate; checkpoints/last is from before");
+            epoch_loss_ += loss;
+        }
+        double const done = static_cast<double>((step_in_epoch_ - first) * batch);
         if (hooks_.status)
             hooks_.status({epoch_ + 1, settings_.get_int("train.epochs"), step_in_epoch_, steps,
                            done / (now_s() - begin), waited / (now_s() - begin),
                            epoch_loss_ / static_cast<double>(step_in_epoch_)});
     }
+    auto const logits = step_->logits(step_in_epoch_ - first);
+    epoch_logits_.insert(epoch_logits_.end(), logits.begin(), logits.end());
     wait_seconds_ += waited;
     train_seconds_ += now_s() - begin;
-    trained_events_ += static_cast<double>(step_in_epoch_ - first) * static_cast<double>(batch);
+    trained_events_ += static_cast<double>((step_in_epoch_ - first) * batch);
     return finished;
 }
 
@@ -222,8 +215,9 @@ EpochFigures Trainer::finish_epoch()
     f.events_per_s = events_per_s();
     f.data_wait_fraction = data_wait_fraction();
     f.loss = epoch_loss_ / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch_));
-    auto const trained = std::span(order_).first(epoch_logits_.size());
-    Evaluation const pass = evaluate_logits(events_, trained, epoch_logits_);
+    auto const order = step_->order();
+    Evaluation const pass =
+        evaluate_logits(events_, std::span(order).first(epoch_logits_.size()), epoch_logits_);
     f.accuracy = pass.accuracy;
     f.auc = pass.auc;
     f.bn_gap = refresh_statistics();
@@ -248,7 +242,7 @@ bool Trainer::learn_from(EpochFigures& f)
     f.best = decision.keep;
     bool const stop = decision.stop && settings_.get_int("train.patience") > 0;
 
-    std::int64_t const steps = optimizer_->steps_begun();
+    std::int64_t const steps = optimizer_->steps_done();
     nlohmann::ordered_json train = {
         {"loss", f.loss},
         {"accuracy", f.accuracy},

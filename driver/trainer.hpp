@@ -70,7 +70,6 @@ class Trainer {
     double refresh_statistics();
     bool learn_from(EpochFigures& figures);
     void save(std::string const& name);
-    std::vector<float> targets_of(std::span<std::int32_t const> rows) const;
 
     Context& ctx_;
     std::string model_name_;
@@ -90,7 +89,6 @@ class Trainer {
 
     std::int64_t epoch_ = 0;           ///< epochs completed
     std::int64_t step_in_epoch_ = 0;   ///< steps of the current epoch completed
-    std::vector<std::int32_t> order_;  ///< rows of the current epoch
     std::vector<float> epoch_logits_;  ///< of these steps, for the figures of the training pass
     double epoch_loss_ = 0;
     double train_seconds_ = 0, wait_seconds_ = 0, trained_events_ = 0;

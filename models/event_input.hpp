@@ -23,7 +23,7 @@ struct InputScaling {
 
 /// One batch of events, as a model's forward pass gets it. All on the tape's backend.
 struct EventBatch {
-    TensorRef adc;       ///< (N, 256) u16  all events
+    TensorRef adc;       ///< (N, 256) u16  all events, or those of a ring
     TensorRef rows;      ///< (B) i32       which of them; -1 = padding
     TensorRef channels;  ///< (249) i32     channel of each cell
     TensorRef pedestal;  ///< (256) f32
@@ -32,21 +32,40 @@ struct EventBatch {
     std::int64_t size() const { return rows.shape[0]; }
 };
 
-/// Resident events and their scaling on one backend. On the CPU the rows are used in place.
+/// Where the raw rows of all events lie while a GPU computes; the results are the same bits.
+enum class DataOn : std::uint8_t {
+    device,  ///< resident: copied once
+    host,    ///< streamed: a batch is copied while the one before it computes
+};
+
+/// All events and their scaling, for one backend. On the CPU the rows are used in place.
 class EventInput {
   public:
-    /// `adc` (N * 256) must outlive this on the CPU; a GPU gets a copy.
-    EventInput(Context& ctx, InputScaling scaling, std::span<std::uint16_t const> adc);
+    /// `adc` (N * 256) and `label` (N, or none) must outlive this on the CPU, `adc` also if it stays
+    /// on the host.
+    EventInput(Context& ctx,
+               InputScaling scaling,
+               std::span<std::uint16_t const> adc,
+               std::span<std::uint8_t const> label = {},
+               DataOn data_on = DataOn::device);
 
-    EventBatch batch(TensorRef rows) const;
+    /// `rows` of all events, which must be resident.
+    EventBatch batch(TensorRef rows) const { return batch(rows, adc_); }
+    EventBatch batch(TensorRef rows, TensorRef adc) const;
     InputScaling const& scaling() const { return scaling_; }
     std::int64_t num_events() const { return num_events_; }
+    TensorRef labels() const { return label_; }  ///< (N) u8, or empty
+    bool streamed() const { return streamed_; }
+    std::span<std::uint16_t const> host_adc() const { return host_adc_; }
 
   private:
     InputScaling scaling_;
+    std::span<std::uint16_t const> host_adc_;
     std::int64_t num_events_;
+    bool streamed_;
     std::unique_ptr<Buffer<std::uint16_t>> device_adc_;
-    TensorRef adc_;
+    std::unique_ptr<Buffer<std::uint8_t>> device_label_;
+    TensorRef adc_, label_;
     Buffer<std::int32_t> channels_;
     Buffer<float> pedestal_;
 };

@@ -5,7 +5,7 @@
 
 namespace calofuse {
 Optimizer::Optimizer(Context& ctx, Parameters& parameters, OptimizerConfig const& config)
-    : ctx_(&ctx), parameters_(&parameters), config_(config), rate_(ctx, 1), step_(ctx, 1)
+    : ctx_(&ctx), parameters_(&parameters), config_(config), rate_(ctx, 1)
 {
     CALOFUSE_CHECK(config.name == "adam" || config.name == "sgd", "optimizer " << config.name);
     int const slots = config.name == "adam" ? 2 : 1;
@@ -20,19 +20,13 @@ void Optimizer::set_learning_rate(double rate)
     rate_.upload(std::span(&rate, 1));
 }
 
-void Optimizer::begin_step()
-{
-    ++steps_begun_;
-    step_.upload(std::span<std::int64_t const>(&steps_begun_, 1));
-}
-
-void Optimizer::apply()
+void Optimizer::apply(TensorRef step)
 {
     bool const keras = config_.dialect == "keras";
     if (config_.name == "adam") {
         adam_update(*ctx_, {.dw = parameters_->gradients(),
                             .learning_rate = rate_.ref(),
-                            .step = step_.ref(),
+                            .step = step,
                             .rule = keras ? AdamRule::keras : AdamRule::torch,
                             .epsilon = keras ? 1e-7 : 1e-8,
                             .weight_decay = config_.weight_decay,
@@ -59,13 +53,12 @@ std::vector<std::vector<float>> Optimizer::download() const
     return out;
 }
 
-void Optimizer::restore(std::vector<std::vector<float>> const& slots, std::int64_t steps_begun)
+void Optimizer::restore(std::vector<std::vector<float>> const& slots, std::int64_t steps_done)
 {
     CALOFUSE_CHECK(slots.size() == slots_.size(),
                    slots.size() << " optimiser slots, wanted " << slots_.size());
     for (std::size_t i = 0; i < slots.size(); ++i)
         slots_[i].upload(slots[i]);
-    steps_begun_ = steps_begun;
-    step_.upload(std::span<std::int64_t const>(&steps_begun_, 1));
+    steps_done_ = steps_done;
 }
 }  // namespace calofuse

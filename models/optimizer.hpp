@@ -1,6 +1,6 @@
 /// \file models/optimizer.hpp
-/// Moves all weights of a model by one fused update over its flat parameter vector. State, learning
-/// rate and step number live on the backend, so that a step can be replayed.
+/// Moves all weights of a model by one fused update over its flat parameter vector. State and learning
+/// rate live on the backend, so that a step can be replayed.
 #pragma once
 
 #include <memory>
@@ -22,10 +22,8 @@ class Optimizer {
   public:
     Optimizer(Context& ctx, Parameters& parameters, OptimizerConfig const& config);
 
-    /// Before the forward pass of a step: advances the step number that dropout and Adam read.
-    void begin_step();
-    /// One update from the parameters' gradients.
-    void apply();
+    /// One update from the parameters' gradients; `step` (1) i64 is the number of the step, from 1.
+    void apply(TensorRef step);
 
     double learning_rate() const { return config_.learning_rate; }
     void set_learning_rate(double rate);
@@ -33,10 +31,11 @@ class Optimizer {
     /// State on the host and back, for checkpoints: one vector a slot (adam: m, v; sgd: momentum),
     /// each as long as the parameters' flat vector.
     std::vector<std::vector<float>> download() const;
-    void restore(std::vector<std::vector<float>> const& slots, std::int64_t steps_begun);
+    void restore(std::vector<std::vector<float>> const& slots, std::int64_t steps_done);
 
-    TensorRef step() const { return step_.ref(); }  ///< (1) i64, 1 in the first step
-    std::int64_t steps_begun() const { return steps_begun_; }
+    /// Steps of this training, which the caller of `apply` counts: a replayed one does not come here.
+    std::int64_t steps_done() const { return steps_done_; }
+    void count_steps(std::int64_t steps) { steps_done_ += steps; }
 
   private:
     Context* ctx_;
@@ -44,7 +43,6 @@ class Optimizer {
     OptimizerConfig config_;
     std::vector<Buffer<float>> slots_;
     Buffer<double> rate_;
-    Buffer<std::int64_t> step_;
-    std::int64_t steps_begun_ = 0;
+    std::int64_t steps_done_ = 0;
 };
 }  // namespace calofuse

@@ -19,31 +19,28 @@ TrainingStep::TrainingStep(Context& ctx,
                            Model& model,
                            EventInput const& input,
                            Optimizer& optimizer,
-                           std::int64_t batch_size)
+                           std::int64_t batch_size,
+                           std::int64_t steps_per_graph)
     : ctx_(&ctx)
     , model_(&model)
     , optimizer_(&optimizer)
-    , rows_(ctx, pass_size(ctx, model, batch_size))
-    , targets_(ctx, rows_.size())
+    , batch_size_(batch_size)
+    , feed_(ctx, input, pass_size(ctx, model, batch_size), batch_size, steps_per_graph)
     , pass_loss_(ctx, 1)
     , loss_scale_(ctx, std::vector<float>{1.0F / static_cast<float>(batch_size)})
-    , position_(ctx, 2)
-    , num_valid_(ctx, 1)
-    , padded_rows_(static_cast<std::size_t>(rows_.size()))
-    , padded_targets_(padded_rows_.size())
-    , logits_(static_cast<std::size_t>(batch_size))
 {
-    tape_ = std::make_unique<Tape>(ctx, Mode::train, position_.ref(),
-                                   [&](Tape& tape) { record(tape, input); });
+    CALOFUSE_CHECK(!input.labels().empty(), "training needs labels");
+    tape_ = std::make_unique<Tape>(ctx, Mode::train, feed_.position(),
+                                   [&](Tape& tape) { record(tape); });
 }
 
-void TrainingStep::record(Tape& tape, EventInput const& input)
+void TrainingStep::record(Tape& tape)
 {
-    Var const logits = model_->forward(tape, input.batch(rows_.ref()));
+    Var const logits = model_->forward(tape, feed_.batch());
     pass_logits_ = logits.value;
     BceArgs const bce{.logits = logits.value,
-                      .target = targets_.ref(),
-                      .num_valid = num_valid_.ref(),
+                      .target = feed_.targets(),
+                      .num_valid = feed_.num_valid(),
                       .reduction = Reduction::sum,
                       .loss = pass_loss_.ref()};
     BceGradArgs const grad{.logits = logits.value,
@@ -57,45 +54,18 @@ void TrainingStep::record(Tape& tape, EventInput const& input)
         "bce", [=] { bce_forward(*ctx, bce); }, [=] { bce_backward(*ctx, grad); });
 }
 
-void TrainingStep::run_pass(std::int64_t first,
-                            std::span<std::int32_t const> rows,
-                            std::span<float const> targets)
+/// One step: nothing in it waits for the backend or tells it a number.
+void TrainingStep::run_batch()
 {
-    std::fill(padded_rows_.begin(), padded_rows_.end(), -1);
-    std::copy(rows.begin(), rows.end(), padded_rows_.begin());
-    std::fill(padded_targets_.begin(), padded_targets_.end(), 0.0F);
-    std::copy(targets.begin(), targets.end(), padded_targets_.begin());
-    std::int64_t const position[2] = {optimizer_->steps_begun(), first};
-    auto const valid = static_cast<std::int64_t>(rows.size());
-    rows_.upload(padded_rows_);
-    targets_.upload(padded_targets_);
-    position_.upload(position);
-    num_valid_.upload(std::span(&valid, 1));
-    tape_->run();
-    tape_->backward();
-    float loss = 0;
-    ctx_->copy_back(&loss, pass_loss_.data(), sizeof loss);
-    ctx_->copy_back(logits_.data() + first, pass_logits_.data, rows.size() * sizeof(float));
-    loss_ += static_cast<double>(loss);
-}
-
-void TrainingStep::run(std::span<std::int32_t const> rows, std::span<float const> targets)
-{
-    CALOFUSE_CHECK(
-        static_cast<std::int64_t>(rows.size()) == batch_size() && targets.size() == rows.size(),
-        "a step of " << batch_size() << " events got " << rows.size() << " rows");
-    optimizer_->begin_step();
     model_->parameters().zero_gradients();
-    loss_ = 0;
-    auto const pass = static_cast<std::size_t>(rows_.size());
-    for (std::size_t first = 0; first < rows.size(); first += pass) {
-        std::size_t const count = std::min(pass, rows.size() - first);
-        run_pass(static_cast<std::int64_t>(first), rows.subspan(first, count),
-                 targets.subspan(first, count));
+    for (std::int64_t part = 0; part < feed_.parts_of_batch(); ++part) {
+        feed_.take();
+        tape_->run();
+        tape_->backward();
+        feed_.finish(pass_logits_, pass_loss_.ref());
     }
-    loss_ /= static_cast<double>(batch_size());
     auto const begin = std::chrono::steady_clock::now();
-    optimizer_->apply();
+    optimizer_->apply(feed_.step());
     if (timer_) {
         ctx_->synchronize();
         std::chrono::duration<double> const s = std::chrono::steady_clock::now() - begin;
@@ -103,37 +73,72 @@ void TrainingStep::run(std::span<std::int32_t const> rows, std::span<float const
     }
 }
 
+void TrainingStep::begin(std::span<std::int32_t const> order)
+{
+    feed_.begin(order, optimizer_->steps_done() + 1);
+}
+
+void TrainingStep::begin_epoch(std::span<std::int32_t const> events,
+                               std::uint64_t seed,
+                               std::int64_t epoch,
+                               std::int64_t steps_done)
+{
+    feed_.begin_epoch(events, seed, epoch, optimizer_->steps_done() + 1, steps_done);
+}
+
+void TrainingStep::run(std::int64_t steps)
+{
+    std::int64_t const first = feed_.batches_done();
+    feed_.run(steps, [this] { run_batch(); });
+    optimizer_->count_steps(steps);
+    losses_.resize(static_cast<std::size_t>(steps));
+    feed_.losses(first, losses_);
+    for (double& loss : losses_)
+        loss /= static_cast<double>(batch_size_);
+}
+
+std::vector<float> TrainingStep::logits(std::int64_t steps) const
+{
+    std::int64_t const count = steps * batch_size_;
+    return feed_.logits(feed_.batches_done() * batch_size_ - count, count);
+}
+
 void TrainingStep::set_timer(Tape::Timer timer)
 {
     timer_ = timer;
+    feed_.set_eager();
     tape_->set_timer(std::move(timer));
 }
 
 Scorer::Scorer(
     Context& ctx, Model& model, EventInput const& input, std::int64_t batch_size, Mode mode)
-    : ctx_(&ctx), rows_(ctx, pass_size(ctx, model, batch_size)), step_(ctx, 2), mode_(mode)
+    : mode_(mode)
+    , batch_size_(pass_size(ctx, model, batch_size))
+    , feed_(ctx, input, batch_size_, batch_size_)
 {
     CALOFUSE_CHECK(mode != Mode::train, "a scorer does not train");
-    tape_ = std::make_unique<Tape>(ctx, mode, step_.ref(), [&](Tape& tape) {
-        logits_ = model.forward(tape, input.batch(rows_.ref())).value;
+    tape_ = std::make_unique<Tape>(ctx, mode, feed_.position(), [&](Tape& tape) {
+        logits_ = model.forward(tape, feed_.batch()).value;
     });
 }
 
 std::vector<float> Scorer::run(std::span<std::int32_t const> rows)
 {
-    auto const batch = static_cast<std::size_t>(batch_size());
-    CALOFUSE_CHECK(mode_ == Mode::evaluate || rows.size() % batch == 0,
-                   rows.size() << " rows are no multiple of " << batch);
-    std::vector<float> out(rows.size());
-    std::vector<std::int32_t> padded(batch);
-    for (std::size_t begin = 0; begin < rows.size(); begin += batch) {
-        std::size_t const n = std::min(batch, rows.size() - begin);
-        std::fill(padded.begin(), padded.end(), -1);
-        std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), n, padded.begin());
-        rows_.upload(padded);
+    auto const n = static_cast<std::int64_t>(rows.size());
+    CALOFUSE_CHECK(mode_ == Mode::evaluate || n % batch_size_ == 0,
+                   n << " rows are no multiple of " << batch_size_);
+    feed_.begin(rows);
+    feed_.run((n + batch_size_ - 1) / batch_size_, [this] {
+        feed_.take();
         tape_->run();
-        ctx_->copy_back(out.data() + begin, logits_.data, n * sizeof(float));
-    }
-    return out;
+        feed_.finish(logits_);
+    });
+    return feed_.logits(0, n);
+}
+
+void Scorer::set_timer(Tape::Timer timer)
+{
+    feed_.set_eager();
+    tape_->set_timer(std::move(timer));
 }
 }  // namespace calofuse

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "models/event_input.hpp"
+#include "models/event_feed.hpp"
 #include "models/model.hpp"
 #include "models/optimizer.hpp"
 
@@ -14,41 +14,50 @@ namespace calofuse {
 /// Models whose events are independent go through the batch in passes; gradients add up.
 class TrainingStep {
   public:
+    /// `input` has labels: 1 is the target 1, all others 0.
     TrainingStep(Context& ctx,
                  Model& model,
                  EventInput const& input,
                  Optimizer& optimizer,
-                 std::int64_t batch_size);
+                 std::int64_t batch_size,
+                 std::int64_t steps_per_graph = EventFeed::kBatchesPerGraph);
 
-    /// `rows` (B) of the input, `targets` (B) in [0, 1].
-    void run(std::span<std::int32_t const> rows, std::span<float const> targets);
+    /// The events that the next steps go through, in this order.
+    void begin(std::span<std::int32_t const> order);
+    /// All of an epoch, in its random order (kernels/calo/shuffle.hpp); the first steps of it may be
+    /// done already. Events that do not fill a batch at the end sit the epoch out.
+    void begin_epoch(std::span<std::int32_t const> events,
+                     std::uint64_t seed,
+                     std::int64_t epoch,
+                     std::int64_t steps_done);
+    /// The next steps, of which there must be enough in the pass.
+    void run(std::int64_t steps = 1);
+    /// Steps that go to the device as one launch: a good number for `run`.
+    std::int64_t steps_per_graph() const { return feed_.batches_per_graph(); }
 
-    double loss() const { return loss_; }
-    /// (B), of the last step.
-    std::span<float const> logits() const { return logits_; }
-    std::int64_t batch_size() const { return static_cast<std::int64_t>(logits_.size()); }
+    double loss() const { return losses_.back(); }              ///< of the last step
+    std::span<double const> losses() const { return losses_; }  ///< of the last `run`
+    /// Logits of the last `steps` steps, and which events they belong to.
+    std::vector<float> logits(std::int64_t steps = 1) const;
+    std::vector<std::int32_t> order() const { return feed_.order(); }
+    std::int64_t batch_size() const { return batch_size_; }
     /// Memory of the tape; the model's and the optimiser's come on top.
     std::int64_t bytes() const { return tape_->bytes(); }
     /// Times every call of a step (models/tape.hpp) and the update.
     void set_timer(Tape::Timer timer);
 
   private:
-    void record(Tape& tape, EventInput const& input);
-    void run_pass(std::int64_t first,
-                  std::span<std::int32_t const> rows,
-                  std::span<float const> targets);
+    void record(Tape& tape);
+    void run_batch();
 
     Context* ctx_;
     Model* model_;
     Tape::Timer timer_;
     Optimizer* optimizer_;
-    Buffer<std::int32_t> rows_;  ///< of a pass, -1 past its events
-    Buffer<float> targets_, pass_loss_, loss_scale_;
-    Buffer<std::int64_t> position_;   ///< (2) step of the training, first event of the pass
-    Buffer<std::int64_t> num_valid_;  ///< (1) events of the pass
-    std::vector<std::int32_t> padded_rows_;
-    std::vector<float> padded_targets_, logits_;
-    double loss_ = 0;
+    std::int64_t batch_size_;
+    EventFeed feed_;
+    Buffer<float> pass_loss_, loss_scale_;
+    std::vector<double> losses_;
     TensorRef pass_logits_;
     std::unique_ptr<Tape> tape_;
 };
@@ -61,15 +70,15 @@ class Scorer {
 
     /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
     std::vector<float> run(std::span<std::int32_t const> rows);
-    std::int64_t batch_size() const { return rows_.size(); }
-    void set_timer(Tape::Timer timer) { tape_->set_timer(std::move(timer)); }
+    std::int64_t batch_size() const { return batch_size_; }
+    std::int64_t bytes() const { return tape_->bytes(); }
+    void set_timer(Tape::Timer timer);
 
   private:
-    Context* ctx_;
-    Buffer<std::int32_t> rows_;
-    Buffer<std::int64_t> step_;
-    TensorRef logits_;
     Mode mode_;
+    std::int64_t batch_size_;
+    EventFeed feed_;
+    TensorRef logits_;
     std::unique_ptr<Tape> tape_;
 };
 }  // namespace calofuse

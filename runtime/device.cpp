@@ -34,6 +34,16 @@ std::string no_device_reason(int cuda_error, int driver_version, int runtime_ver
     }
 }
 
+std::int64_t free_device_memory()
+{
+#if CALOFUSE_HAS_CUDA
+    std::size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) == cudaSuccess) return static_cast<std::int64_t>(free);
+    cudaGetLastError();
+#endif
+    return 0;
+}
+
 DeviceList cuda_devices()
 {
     DeviceList out;

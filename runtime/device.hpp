@@ -22,6 +22,9 @@ struct DeviceList {
 
 DeviceList cuda_devices();
 
+/// Of the device that this thread uses; 0 without one.
+std::int64_t free_device_memory();
+
 /// What cudaGetDeviceCount's error means to a user; versions as the CUDA runtime writes them (13000).
 std::string no_device_reason(int cuda_error, int driver_version, int runtime_version);
 }  // namespace calofuse

@@ -68,7 +68,8 @@ int evaluate(Session const& session, EvaluateArgs const& args)
         throw Error(Exit::data, "CF-EVL-01",
                     quoted(args.data) + " has no labelled event in part " + args.split,
                     "convert folders named electron and hadron, or use predict");
-    StoreScorer scorer(ctx, checkpoint, events, given_pedestals(session, checkpoint, events.map));
+    StoreScorer scorer(ctx, checkpoint, events, given_pedestals(session, checkpoint, events.map),
+                       data_on(settings, ctx, events));
     Evaluation const result = evaluate_logits(events, rows, scorer.logits(rows));
     if (session.global.json)
         print_json(to_json(result, checkpoint.model(), args.split));

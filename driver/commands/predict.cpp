@@ -21,12 +21,14 @@ int predict(Session const& session, PredictArgs const& args)
     check_scores_path(args.out, overwrite);
     RunDirectory const run = RunDirectory::open(args.run_dir);
     Checkpoint const checkpoint = Checkpoint::read(run.checkpoint(args.checkpoint));
-    Context ctx = make_context(resolve_settings(session, find_model(checkpoint.model()).schema(),
-                                                run.file("config.toml")));
+    Options const settings =
+        resolve_settings(session, find_model(checkpoint.model()).schema(), run.file("config.toml"));
+    Context ctx = make_context(settings);
     EventSet const events = read_store(args.data);
     std::vector<std::int32_t> rows(static_cast<std::size_t>(events.size()));
     std::iota(rows.begin(), rows.end(), 0);
-    StoreScorer scorer(ctx, checkpoint, events, given_pedestals(session, checkpoint, events.map));
+    StoreScorer scorer(ctx, checkpoint, events, given_pedestals(session, checkpoint, events.map),
+                       data_on(settings, ctx, events));
     ScoredEvents const scored = scored_events(events, rows, scorer.logits(rows));
     write_scores(args.out, scored, overwrite);
 

@@ -129,21 +129,17 @@ int profile(Session const& session, ProfileArgs const& args)
                                 : read_store(args.data);
     std::vector<std::int32_t> rows(events.label.size());
     std::iota(rows.begin(), rows.end(), 0);
-    EventInput const input(ctx, fit_scaling(events, rows, InputScale::asinh, 20.0F, {}),
-                           events.adc);
+    EventInput const input(ctx, fit_scaling(events, rows, InputScale::asinh, 20.0F, {}), events.adc,
+                           events.label, data_on(settings, ctx, events));
     auto const seed = static_cast<std::uint64_t>(settings.get_int("general.seed"));
     std::unique_ptr<Model> const model = entry.make(ctx, settings, seed);
 
     // Step i takes the next `batch` events, from the start again where they end.
     std::vector<std::int32_t> taken(static_cast<std::size_t>(batch));
-    std::vector<float> targets(taken.size());
     auto take = [&](std::int64_t step) {
-        for (std::size_t i = 0; i < taken.size(); ++i) {
-            std::size_t const row =
-                (static_cast<std::size_t>(step) * taken.size() + i) % rows.size();
-            taken[i] = static_cast<std::int32_t>(row);
-            targets[i] = events.label[row] == 1 ? 1.0F : 0.0F;
-        }
+        for (std::size_t i = 0; i < taken.size(); ++i)
+            taken[i] = static_cast<std::int32_t>((static_cast<std::size_t>(step) * taken.size() + i)
+                                                 % rows.size());
     };
     Timing timing;
     if (args.inference) {
@@ -153,9 +149,9 @@ int profile(Session const& session, ProfileArgs const& args)
             [&](Tape::Timer t) { scorer.set_timer(std::move(t)); });
     } else {
         Optimizer optimizer(ctx, model->parameters(), {});
-        TrainingStep step(ctx, *model, input, optimizer, batch);
+        TrainingStep step(ctx, *model, input, optimizer, batch, 1);
         timing = measure(
-            args, [&](std::int64_t i) { take(i), step.run(taken, targets); },
+            args, [&](std::int64_t i) { take(i), step.begin(taken), step.run(); },
             [&](Tape::Timer t) { step.set_timer(std::move(t)); });
     }
     Json const document = to_json(timing,

@@ -139,11 +139,11 @@ Job open_job(Session const& session, TrainArgs const& args)
 /// The best model of a run, ready to score the events that it was trained with.
 class BestModel {
   public:
-    BestModel(Context& ctx, RunDirectory const& run, EventSet const& events)
+    BestModel(Context& ctx, RunDirectory const& run, EventSet const& events, DataOn data_on)
         : events_(events)
         , checkpoint_(Checkpoint::read(run.checkpoint("best")))
         , model_(restore_model(ctx, checkpoint_))
-        , input_(ctx, checkpoint_.scaling(), events.adc)
+        , input_(ctx, checkpoint_.scaling(), events.adc, {}, data_on)
         , scorer_(ctx, *model_, input_, 1024, Mode::evaluate)
     {}
     std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
@@ -242,7 +242,7 @@ Trained run_training(
                                      job.run.path(), data.path));
 
     double const judged = now_s();
-    BestModel best(ctx, job.run, events);
+    BestModel best(ctx, job.run, events, data_on(s, ctx, events));
     Evaluation const valid = best.judge(split.valid);
     auto const test_logits = best.logits(split.test);
     Evaluation const test = evaluate_logits(events, split.test, test_logits);

@@ -9,7 +9,8 @@ void take_batch(Context& ctx, TakeBatchArgs const& args)
                    "batch_size=" << args.batch_size << ", ring_rows=" << args.ring_rows);
     std::int64_t const rows = args.row.size();
     check_tensor(args.order, DType::i32, {args.order.size()}, "order");
-    check_tensor(args.cursor, DType::i64, {3}, "cursor");
+    check_tensor(args.cursor, DType::i64, {4}, "cursor");
+    check_tensor(args.position, DType::i64, {2}, "position");
     check_tensor(args.row, DType::i32, {rows}, "row");
     check_tensor(args.num_valid, DType::i64, {1}, "num_valid");
     if (!args.label.empty()) {
@@ -24,15 +25,17 @@ void take_batch(Context& ctx, TakeBatchArgs const& args)
 void finish_batch(Context& ctx, FinishBatchArgs const& args)
 {
     CALOFUSE_CHECK(args.batch_size > 0, "batch_size=" << args.batch_size);
-    std::int64_t const n = args.logits_of_pass.size();
+    std::int64_t const n = args.kept_logits.size();
     check_tensor(args.num_valid, DType::i64, {1}, "num_valid");
     check_tensor(args.logits, DType::f32, {args.logits.size()}, "logits");
-    check_tensor(args.cursor, DType::i64, {3}, "cursor");
-    check_tensor(args.logits_of_pass, DType::f32, {n}, "logits_of_pass");
+    check_tensor(args.cursor, DType::i64, {4}, "cursor");
+    check_tensor(args.kept_logits, DType::f32, {n}, "kept_logits");
     if (!args.loss.empty()) {
-        std::int64_t const steps = (n + args.batch_size - 1) / args.batch_size;
+        std::int64_t const steps = args.kept_losses.size();
         check_tensor(args.loss, DType::f32, {1}, "loss");
-        check_tensor(args.loss_of_step, DType::f64, {steps}, "loss_of_step");
+        check_tensor(args.kept_losses, DType::f64, {steps}, "kept_losses");
+        CALOFUSE_CHECK(steps * args.batch_size >= n,
+                       steps << " losses for " << n << " events in batches of " << args.batch_size);
     }
     on_backend(
         ctx, "finish_batch", [&] { cpu::finish_batch(ctx, args); },

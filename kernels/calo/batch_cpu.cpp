@@ -14,12 +14,12 @@ void finish_batch(Context&, FinishBatchArgs const& args)
 {
     auto const cursor = args.cursor.flat<std::int64_t>();
     auto const logits = args.logits.flat<float const>();
-    auto const kept = args.logits_of_pass.flat<float>();
+    auto const kept = args.kept_logits.flat<float>();
     std::int64_t const valid = args.num_valid.flat<std::int64_t const>()[0];
     std::copy_n(logits.data, valid, kept.data + cursor[2]);
     if (!args.loss.empty() && valid > 0)
-        args.loss_of_step.flat<double>()[cursor[2] / args.batch_size] +=
+        args.kept_losses.flat<double>()[cursor[2] / args.batch_size] +=
             static_cast<double>(args.loss.flat<float const>()[0]);
-    move_on(cursor.data, valid, args.batch_size, kept.size());
+    move_on(cursor.data, valid, args.batch_size);
 }
 }  // namespace calofuse::cpu

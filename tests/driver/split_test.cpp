@@ -102,22 +102,6 @@ TEST(Split, bad_parts_are_refused)
     EXPECT_THROW(split_events(set, {.train = 0.0, .valid = 0.5, .test = 0.5}), Error);
 }
 
-TEST(Shuffle, is_a_permutation_that_differs_by_epoch_and_seed)
-{
-    std::vector<std::int32_t> rows(1000);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        rows[i] = static_cast<std::int32_t>(2 * i);
-    auto const a = shuffled(rows, 1, 0);
-    EXPECT_NE(a, rows);
-    EXPECT_EQ(a, shuffled(rows, 1, 0));
-    EXPECT_NE(a, shuffled(rows, 1, 1));
-    EXPECT_NE(a, shuffled(rows, 2, 0));
-    auto sorted = a;
-    std::sort(sorted.begin(), sorted.end());
-    EXPECT_EQ(sorted, rows);
-    EXPECT_TRUE(shuffled({}, 1, 0).empty());
-}
-
 TEST(Scaling, is_fitted_on_the_given_rows_only)
 {
     EventSet set = toy_events({{"h/a.npy", 10}});

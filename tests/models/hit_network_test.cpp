@@ -46,13 +46,12 @@ Trained train_some(HitNetworkConfig const& config, int threads, int steps, std::
     Context ctx = make_context(threads);
     ToyEvents const data(events);
     HitNetwork model(ctx, config);
-    EventInput const input(ctx, toy_scaling(), data.adc);
+    EventInput const input(ctx, toy_scaling(), data.adc, data.label);
     Optimizer optimizer(ctx, model.parameters(), {.learning_rate = 5e-3});
     TrainingStep step(ctx, model, input, optimizer, static_cast<std::int64_t>(events));
     for (int i = 0; i < steps; ++i)
-        step.run(data.rows, data.target);
-    auto const w = model.parameters().values().flat<float const>();
-    return {{w.data, w.data + w.size()}, {step.logits().begin(), step.logits().end()}, step.loss()};
+        step.begin(data.rows), step.run();
+    return {fetch(ctx, model.parameters().values()), step.logits(), step.loss()};
 }
 }  // namespace
 
@@ -84,10 +83,10 @@ void expect_gradients(HitNetworkConfig config, char const* what)
     Context ctx = make_context(1);
     ToyEvents const events(40);
     HitNetwork model(ctx, config);
-    EventInput const input(ctx, toy_scaling(), events.adc);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
     Optimizer frozen(ctx, model.parameters(), {.name = "sgd", .learning_rate = 0});
     TrainingStep step(ctx, model, input, frozen, 40);
-    step.run(events.rows, events.target);
+    step.begin(events.rows), step.run();
     Parameters& parameters = model.parameters();
     std::vector<std::vector<float>> gradients;
     for (auto const& e : parameters.entries())
@@ -105,7 +104,7 @@ void expect_gradients(HitNetworkConfig config, char const* what)
             for (std::size_t i = 0; i < keep.size(); ++i)
                 moved[i] += static_cast<float>(sign * h * double{direction[i]});
             parameters.upload(entry, moved);
-            step.run(events.rows, events.target);
+            step.begin(events.rows), step.run();
             difference += sign * step.loss();
         }
         parameters.upload(entry, keep);
@@ -178,7 +177,7 @@ TEST(HitNetwork, score_of_an_event_does_not_depend_on_its_batch)
         ToyEvents events(70);
         std::fill_n(events.adc.begin() + 5 * kNumChannels, kNumChannels, std::uint16_t{0});
         HitNetwork model(ctx, small_config(kind));
-        EventInput const input(ctx, toy_scaling(), events.adc);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
         Scorer many(ctx, model, input, 70, Mode::evaluate);
         Scorer few(ctx, model, input, 7, Mode::evaluate);
         Scorer alone(ctx, model, input, 1, Mode::evaluate);
@@ -222,18 +221,17 @@ struct Reversed {
     std::vector<float> x, position;
     std::vector<std::int32_t> edge_ptr, source;
 
-    explicit Reversed(layers::HitGraph const& g) : edge_ptr(1, 0)
+    Reversed(Context& ctx, layers::HitGraph const& g) : edge_ptr(1, 0)
     {
-        auto const row_ptr = g.row_ptr.flat<std::int32_t const>();
-        auto const ptr = g.edge_ptr.flat<std::int32_t const>();
-        auto const from = g.source.flat<std::int32_t const>();
-        auto const features = g.x.view<float const, 2>();
-        auto const place = g.position.view<float const, 2>();
-        for (std::int64_t b = 0; b < g.events(); ++b)
+        auto const row_ptr = fetch<std::int32_t>(ctx, g.row_ptr);
+        auto const ptr = fetch<std::int32_t>(ctx, g.edge_ptr);
+        auto const from = fetch<std::int32_t>(ctx, g.source);
+        auto const features = fetch(ctx, g.x), place = fetch(ctx, g.position);
+        for (std::size_t b = 0; b + 1 < row_ptr.size(); ++b)
             for (std::int32_t i = row_ptr[b + 1] - 1; i >= row_ptr[b]; --i) {
                 for (int f = 0; f < kNumHitFeatures; ++f)
-                    x.push_back(features(i, f));
-                position.insert(position.end(), {place(i, 0), place(i, 1)});
+                    x.push_back(features[i * kNumHitFeatures + f]);
+                position.insert(position.end(), {place[2 * i], place[2 * i + 1]});
                 for (std::int32_t e = ptr[i]; e < ptr[i + 1]; ++e)
                     source.push_back(row_ptr[b] + row_ptr[b + 1] - 1 - from[e]);
                 edge_ptr.push_back(static_cast<std::int32_t>(source.size()));
@@ -247,7 +245,7 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
         Context ctx = make_context(1);
         ToyEvents const events(20);
         HitNetwork model(ctx, small_config(kind));
-        EventInput const input(ctx, toy_scaling(), events.adc);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
         Buffer<std::int32_t> const rows(ctx, events.rows);
         Buffer<std::int64_t> const step(ctx, 2);
         layers::HitGraph graph;
@@ -257,7 +255,7 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
             logits = model.forward_graph(t, graph).value;
         });
         tape.run();
-        Reversed const r(graph);
+        Reversed const r(ctx, graph);
         auto const nodes = static_cast<std::int64_t>(r.edge_ptr.size()) - 1;
         Buffer<float> const x(ctx, r.x), position(ctx, r.position);
         Buffer<std::int32_t> const edge_ptr(ctx, r.edge_ptr), source(ctx, r.source);
@@ -270,8 +268,8 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
         Tape other(ctx, Mode::evaluate, step.ref(),
                    [&](Tape& t) { logits_of_reversed = model.forward_graph(t, reversed).value; });
         other.run();
-        auto const want = logits.flat<float const>(), got = logits_of_reversed.flat<float const>();
-        for (std::int64_t b = 0; b < 20; ++b)
+        auto const want = fetch(ctx, logits), got = fetch(ctx, logits_of_reversed);
+        for (std::size_t b = 0; b < 20; ++b)
             EXPECT_NEAR(got[b], want[b], 2e-5F) << name(kind) << ' ' << b;
     }
 }
@@ -283,18 +281,18 @@ TEST(HitNetwork, batch_of_empty_events_is_harmless)
         std::vector<std::uint16_t> const adc(10 * kNumChannels, 30);
         std::vector<std::int32_t> rows(10);
         std::iota(rows.begin(), rows.end(), 0);
-        std::vector<float> const target(10, 1.0F);
+        std::vector<std::uint8_t> const label(10, 1);
         HitNetworkConfig config = small_config(kind);
         config.dropout = 0;
         HitNetwork model(ctx, config);
-        EventInput const input(ctx, toy_scaling(), adc);
+        EventInput const input(ctx, toy_scaling(), adc, label);
         Optimizer optimizer(ctx, model.parameters(), {});
         TrainingStep step(ctx, model, input, optimizer, 10);
         for (int i = 0; i < 3; ++i)
-            step.run(rows, target);
+            step.begin(rows), step.run();
         EXPECT_TRUE(std::isfinite(step.loss())) << name(kind);
-        for (float const z : step.logits())
-            EXPECT_EQ(z, step.logits()[0]);
+        auto const logits = step.logits();
+        EXPECT_EQ(logits, std::vector<float>(logits.size(), logits[0]));
     }
 }
 
@@ -304,15 +302,15 @@ TEST(HitNetwork, warm_step_allocates_nothing)
         Context ctx = make_context(1);
         ToyEvents const events(70);
         HitNetwork model(ctx, small_config(kind));
-        EventInput const input(ctx, toy_scaling(), events.adc);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
         Optimizer optimizer(ctx, model.parameters(), {});
         TrainingStep step(ctx, model, input, optimizer, 70);
-        step.run(events.rows, events.target);
-        step.run(events.rows, events.target);
+        step.begin(events.rows), step.run();
+        step.begin(events.rows), step.run();
         auto const pool = ctx.num_allocations();
         auto const heap = g_heap_allocations.load();
         for (int i = 0; i < 3; ++i)
-            step.run(events.rows, events.target);
+            step.begin(events.rows), step.run();
         EXPECT_EQ(ctx.num_allocations(), pool) << name(kind);
         EXPECT_EQ(g_heap_allocations.load(), heap) << name(kind);
     }
@@ -324,7 +322,7 @@ TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
         Context ctx = make_context(1);
         ToyEvents const events(3);
         HitNetwork model(ctx, small_config(kind));
-        EventInput const input(ctx, toy_scaling(), events.adc);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
         Buffer<std::int32_t> const rows(ctx, events.rows);
         Buffer<std::int64_t> const position(ctx, 2);
         layers::HitGraph graph;
@@ -334,18 +332,17 @@ TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
             model.forward_graph(t, graph, nullptr, &attention);
         });
         tape.run();
-        auto const row_ptr = graph.row_ptr.flat<std::int32_t const>();
-        auto const edge_ptr = graph.edge_ptr.flat<std::int32_t const>();
+        auto const row_ptr = fetch<std::int32_t>(ctx, graph.row_ptr);
+        auto const edge_ptr = fetch<std::int32_t>(ctx, graph.edge_ptr);
         ASSERT_EQ(attention.size(), 2U);
         ASSERT_GT(row_ptr[3], 10);
         for (auto const& layer : attention) {
-            auto const alpha = layer.alpha.view<float const, 2>();
-            auto const loop = layer.alpha_loop.view<float const, 2>();
+            auto const alpha = fetch(ctx, layer.alpha), loop = fetch(ctx, layer.alpha_loop);
             for (std::int32_t i = 0; i < row_ptr[3]; ++i)
-                for (std::int64_t h = 0; h < 2; ++h) {
-                    double sum = loop(i, h);
+                for (std::int32_t h = 0; h < 2; ++h) {
+                    double sum = loop[2 * i + h];
                     for (std::int32_t e = edge_ptr[i]; e < edge_ptr[i + 1]; ++e)
-                        sum += static_cast<double>(alpha(e, h));
+                        sum += static_cast<double>(alpha[2 * e + h]);
                     EXPECT_NEAR(sum, 1.0, 1e-5);
                 }
         }

@@ -31,14 +31,13 @@ std::vector<float> train_some(HybridConfig const& config,
     Context ctx = make_context(threads);
     ToyEvents const events(64);
     Hybrid model(ctx, config);
-    EventInput const input(ctx, toy_scaling(), events.adc);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
     Optimizer optimizer(ctx, model.parameters(), {.learning_rate = 5e-3});
     TrainingStep step(ctx, model, input, optimizer, 64);
     for (int i = 0; i < steps; ++i)
-        step.run(events.rows, events.target);
+        step.begin(events.rows), step.run();
     if (last_loss != nullptr) *last_loss = step.loss();
-    auto const w = model.parameters().values().flat<float const>();
-    return {w.data, w.data + w.size()};
+    return fetch(ctx, model.parameters().values());
 }
 }  // namespace
 
@@ -106,23 +105,23 @@ TEST(Hybrid, gradient_is_the_slope_of_the_loss)
         Context ctx = make_context();
         ToyEvents const events(32);
         Hybrid model(ctx, config);
-        EventInput const input(ctx, toy_scaling(), events.adc);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
         Optimizer frozen(ctx, model.parameters(), {.name = "sgd", .learning_rate = 0});
         TrainingStep step(ctx, model, input, frozen, 32);
-        step.run(events.rows, events.target);
-        auto const w = model.parameters().values().flat<float>();
-        auto const g = model.parameters().gradients().flat<float const>();
-        std::vector<float> const keep(w.data, w.data + w.size());
-        std::vector<float> const slope(g.data, g.data + g.size());
+        step.begin(events.rows), step.run();
+        TensorRef const w = model.parameters().values();
+        auto const keep = fetch(ctx, w), slope = fetch(ctx, model.parameters().gradients());
         double norm = 0;
         for (float const v : slope)
             norm += double{v} * v;
         double const h = 2e-3 / std::sqrt(norm);
         double difference = 0;
         for (int sign : {1, -1}) {
+            auto moved = keep;
             for (std::size_t i = 0; i < keep.size(); ++i)
-                w.data[i] = keep[i] + static_cast<float>(sign * h * slope[i]);
-            step.run(events.rows, events.target);
+                moved[i] += static_cast<float>(sign * h * slope[i]);
+            put(ctx, w, moved);
+            step.begin(events.rows), step.run();
             difference += sign * step.loss();
         }
         EXPECT_NEAR(difference / (2 * h * norm), 1.0, 0.02) << gnn;
@@ -158,15 +157,15 @@ TEST(Hybrid, warm_step_allocates_nothing)
     Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
     Optimizer optimizer(ctx, model.parameters(), {});
     TrainingStep step(ctx, model, input, optimizer, 64);
-    step.run(events.rows, events.target);
-    step.run(events.rows, events.target);
+    step.begin(events.rows), step.run();
+    step.begin(events.rows), step.run();
     auto const pool = ctx.num_allocations();
     auto const heap = g_heap_allocations.load();
     for (int i = 0; i < 3; ++i)
-        step.run(events.rows, events.target);
+        step.begin(events.rows), step.run();
     EXPECT_EQ(ctx.num_allocations(), pool);
     EXPECT_EQ(g_heap_allocations.load(), heap);
 }
@@ -176,7 +175,7 @@ TEST(Hybrid, score_of_an_event_does_not_depend_on_its_batch)
     Context ctx = make_context();
     ToyEvents const events(40);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
     Scorer many(ctx, model, input, 40, Mode::evaluate), few(ctx, model, input, 7, Mode::evaluate);
     Scorer alone(ctx, model, input, 1, Mode::evaluate);
     auto const together = many.run(events.rows);
@@ -191,7 +190,7 @@ TEST(Hybrid, calibration_makes_evaluation_agree_with_the_batch)
     Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
     Scorer calibrate(ctx, model, input, 64, Mode::calibrate);
     Scorer evaluate(ctx, model, input, 64, Mode::evaluate);
     auto const before = evaluate.run(events.rows);

@@ -18,9 +18,26 @@ inline bool on_cuda()
 {
     return backend() == Backend::cuda;
 }
+/// On the emulator cases are smaller.
+bool on_emulator();
 inline Context make_context(int threads = 0)
 {
     return on_cuda() ? Context::cuda() : Context::cpu(threads);
+}
+
+/// Values of a tensor on the context's backend, and back.
+template <class T = float>
+std::vector<T> fetch(Context& ctx, TensorRef const& from)
+{
+    std::vector<T> out(static_cast<std::size_t>(from.size()));
+    ctx.copy_back(out.data(), from.flat<T const>().data, out.size() * sizeof(T));
+    return out;
+}
+inline void put(Context& ctx, TensorRef const& to, std::vector<float> const& values)
+{
+    CALOFUSE_CHECK(to.size() == static_cast<std::int64_t>(values.size()), "other sizes");
+    ctx.copy_to(to.flat<float>().data, values.data(), values.size() * sizeof(float));
+    ctx.synchronize();  // `values` may go away
 }
 
 /// Host data placed on a backend, with guard words after it that must survive the operator.

@@ -7,6 +7,10 @@ Backend backend()
 {
     return Backend::cpu;
 }
+bool on_emulator()
+{
+    return false;
+}
 }  // namespace calofuse::test
 
 int main(int argc, char** argv)

@@ -15,6 +15,10 @@ Backend backend()
 {
     return Backend::cuda;
 }
+bool on_emulator()
+{
+    return cuda_emulator::active();
+}
 
 namespace {
 class NoFindings : public testing::EmptyTestEventListener {

@@ -13,17 +13,17 @@ namespace calofuse::test {
 /// Raw events: pedestal noise and a blob whose width depends on the label.
 struct ToyEvents {
     std::vector<std::uint16_t> adc;
-    std::vector<float> target;
+    std::vector<std::uint8_t> label;
     std::vector<std::int32_t> rows;
 
-    explicit ToyEvents(std::size_t n) : adc(n * kNumChannels), target(n), rows(n)
+    explicit ToyEvents(std::size_t n) : adc(n * kNumChannels), label(n), rows(n)
     {
         std::mt19937 rng(3);
         std::normal_distribution<double> normal;
         auto const map = ChannelMap::focalh_prototype2();
         for (std::size_t e = 0; e < n; ++e) {
             rows[e] = static_cast<std::int32_t>(e);
-            target[e] = static_cast<float>(e % 2);
+            label[e] = static_cast<std::uint8_t>(e % 2);
             double const width = e % 2 == 1 ? 1.0 : 3.0;
             double const x0 = normal(rng), y0 = normal(rng);
             for (Cell const& c : map.cells) {

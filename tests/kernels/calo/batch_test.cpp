@@ -30,7 +30,8 @@ TEST_P(BatchesOf, walk_through_the_order_once)
     OnDevice<std::int32_t> d_order(ctx, order, {n}),
         row(ctx, std::vector<std::int32_t>(part), {part});
     OnDevice<std::uint8_t> d_label(ctx, label, {n});
-    OnDevice<std::int64_t> cursor(ctx, {7, 0, 0}, {3}), valid(ctx, {-1}, {1});
+    OnDevice<std::int64_t> cursor(ctx, {7, 0, 0, n}, {4}), valid(ctx, {-1}, {1}),
+        position(ctx, {0, 0}, {2});
     OnDevice<float> target(ctx, std::vector<float>(part), {part});
     OnDevice<float> loss(ctx, {0.5F}, {1}), kept(ctx, std::vector<float>(n, -1), {n});
     OnDevice<double> losses(ctx, std::vector<double>(steps), {steps});
@@ -45,7 +46,9 @@ TEST_P(BatchesOf, walk_through_the_order_once)
                          .ring_rows = ring,
                          .row = row.ref(),
                          .target = target.ref(),
-                         .num_valid = valid.ref()});
+                         .num_valid = valid.ref(),
+                         .position = position.ref()});
+        EXPECT_EQ(position.fetch(), (std::vector<std::int64_t>{step, in_batch}));
         std::int64_t const want = std::min({part, batch - in_batch, n - place});
         ASSERT_EQ(valid.fetch()[0], want);
         auto const rows = row.fetch();
@@ -65,8 +68,8 @@ TEST_P(BatchesOf, walk_through_the_order_once)
                            .loss = loss.ref(),
                            .batch_size = batch,
                            .cursor = cursor.ref(),
-                           .logits_of_pass = kept.ref(),
-                           .loss_of_step = losses.ref()});
+                           .kept_logits = kept.ref(),
+                           .kept_losses = losses.ref()});
         place += want;
         in_batch += want;
         ++parts_of_step;
@@ -75,7 +78,7 @@ TEST_P(BatchesOf, walk_through_the_order_once)
             in_batch = parts_of_step = 0;
             ++step;
         }
-        EXPECT_EQ(cursor.fetch(), (std::vector<std::int64_t>{step, in_batch, place}));
+        EXPECT_EQ(cursor.fetch(), (std::vector<std::int64_t>{step, in_batch, place, n}));
     }
     EXPECT_EQ(kept.fetch(), want_logits);
     EXPECT_EQ(losses.fetch(), want_losses);
@@ -94,12 +97,14 @@ TEST(Batch, after_the_end_nothing_is_taken)
 {
     Context ctx = make_context(1);
     OnDevice<std::int32_t> order(ctx, {3, 1}, {2}), row(ctx, {9, 9}, {2});
-    OnDevice<std::int64_t> cursor(ctx, {1, 0, 2}, {3}), valid(ctx, {5}, {1});
+    OnDevice<std::int64_t> cursor(ctx, {1, 0, 2, 2}, {4}), valid(ctx, {5}, {1}),
+        position(ctx, {0, 0}, {2});
     take_batch(ctx, {.order = order.ref(),
                      .cursor = cursor.ref(),
                      .batch_size = 2,
                      .row = row.ref(),
-                     .num_valid = valid.ref()});
+                     .num_valid = valid.ref(),
+                     .position = position.ref()});
     EXPECT_EQ(row.fetch(), (std::vector<std::int32_t>{-1, -1}));
     EXPECT_EQ(valid.fetch()[0], 0);
 }
@@ -108,12 +113,14 @@ TEST(Batch, wrong_shapes_are_refused)
 {
     Context ctx = make_context(1);
     OnDevice<std::int32_t> order(ctx, {3, 1}, {2}), row(ctx, {9, 9}, {2});
-    OnDevice<std::int64_t> cursor(ctx, {1, 0, 2}, {3}), valid(ctx, {5}, {1});
+    OnDevice<std::int64_t> cursor(ctx, {1, 0, 2, 2}, {4}), valid(ctx, {5}, {1}),
+        position(ctx, {0, 0}, {2});
     TakeBatchArgs good{.order = order.ref(),
                        .cursor = cursor.ref(),
                        .batch_size = 2,
                        .row = row.ref(),
-                       .num_valid = valid.ref()};
+                       .num_valid = valid.ref(),
+                       .position = position.ref()};
     auto args = good;
     args.batch_size = 0;
     EXPECT_THROW(take_batch(ctx, args), Error);

@@ -1,0 +1,137 @@
+// CPU and GPU train the same network: from the same weights, on the same events in the same order.
+// On the emulator the networks are small and the steps few, on a device they are the published ones.
+#include <memory>
+#include <numeric>
+
+#include "models/hit_network.hpp"
+#include "models/hybrid.hpp"
+#include "models/training_step.hpp"
+#include "tests/support/same_bits.hpp"
+#include "tests/support/toy_events.hpp"
+
+namespace calofuse::test {
+namespace {
+enum class Network : std::uint8_t { hybrid, gat };
+
+std::unique_ptr<Model> make_model(Context& ctx, Network network)
+{
+    bool const small = on_emulator() || !on_cuda();
+    if (network == Network::hybrid) {
+        HybridConfig c;
+        if (small) {
+            c.filters = c.dense = c.gnn_units = c.head = 16;
+            c.embedding = 8;
+        }
+        return std::make_unique<Hybrid>(ctx, c);
+    }
+    HitNetworkConfig c;
+    c.convolution.kind = layers::HitConvolution::gat;
+    if (small) {
+        c.convolution.heads = 2;
+        c.convolution.channels = 8;
+        c.layers = 2;
+        c.head = 8;
+    }
+    return std::make_unique<HitNetwork>(ctx, c);
+}
+
+std::int64_t batch_size()
+{
+    return on_cuda() && !on_emulator() ? 256 : 8;
+}
+std::int64_t num_steps()
+{
+    return on_cuda() && !on_emulator() ? 20 : 6;
+}
+
+struct Trained {
+    std::vector<float> before, after, logits;
+    std::vector<double> losses;
+    std::vector<float> scores;
+};
+
+struct How {
+    char const* optimizer = "sgd";
+    DataOn data_on = DataOn::device;
+    std::int64_t steps_per_graph = 2;
+    bool eager = false;
+};
+
+Trained train(Context& ctx, Network network, How const& how)
+{
+    std::int64_t const batch = batch_size(), steps = num_steps();
+    ToyEvents const events(static_cast<std::size_t>(batch * steps));
+    auto const model = make_model(ctx, network);
+    EventInput const input(ctx, toy_scaling(), events.adc, events.label, how.data_on);
+    Optimizer optimizer(ctx, model->parameters(),
+                        {.name = how.optimizer, .learning_rate = 1e-3, .momentum = 0.9});
+    TrainingStep step(ctx, *model, input, optimizer, batch, how.steps_per_graph);
+    if (how.eager) step.set_timer([](std::string const&, double) {});
+    Trained out;
+    out.before = fetch(ctx, model->parameters().values());
+    step.begin_epoch(events.rows, 1, 0, 0);
+    step.run(steps);
+    out.losses.assign(step.losses().begin(), step.losses().end());
+    out.logits = step.logits(steps);
+    out.after = fetch(ctx, model->parameters().values());
+    Scorer scorer(ctx, *model, input, 5, Mode::evaluate);
+    std::vector<std::int32_t> rows(23);
+    std::iota(rows.begin(), rows.end(), 0);
+    out.scores = scorer.run(rows);
+    return out;
+}
+
+class Backends : public testing::TestWithParam<Network> {};
+}  // namespace
+
+/// Gradients of both backends differ by the rounding of their sums: about 1e-6 of their size. With
+/// sgd that is all that the weights differ by, relative to how far they have moved; Adam divides by
+/// the size of a gradient, so that weights without influence (biases under a batch norm) may move
+/// either way, and only losses can be compared.
+TEST_P(Backends, gpu_follows_the_cpu)
+{
+    Context ctx = make_context(), cpu = Context::cpu();
+    Trained const got = train(ctx, GetParam(), {}), want = train(cpu, GetParam(), {});
+    ASSERT_EQ(got.before, want.before);
+    double moved = 0, apart = 0;
+    for (std::size_t i = 0; i < got.after.size(); ++i) {
+        moved = std::max(moved, std::abs(double{want.after[i]} - want.before[i]));
+        apart = std::max(apart, std::abs(double{want.after[i]} - got.after[i]));
+    }
+    EXPECT_GT(moved, 1e-4);
+    EXPECT_LE(apart, 1e-3 * moved);
+    expect_close(got.losses, want.losses, 0, 1e-5);
+    expect_close(got.logits, want.logits, 1e-4, 1e-4);
+    expect_close(got.scores, want.scores, 1e-4, 1e-4);
+}
+
+TEST_P(Backends, losses_of_adam_agree)
+{
+    Context ctx = make_context(), cpu = Context::cpu();
+    How const adam{.optimizer = "adam"};
+    auto const got = train(ctx, GetParam(), adam), want = train(cpu, GetParam(), adam);
+    expect_close(got.losses, want.losses, 0, 1e-3);
+}
+
+TEST_P(Backends, streamed_and_captured_steps_give_the_same_bits)
+{
+    Context ctx = make_context();
+    Trained const want = train(ctx, GetParam(), {.eager = true});
+    for (DataOn const data_on : {DataOn::device, DataOn::host})
+        for (std::int64_t const steps_per_graph : {1, 2, 4}) {
+            Trained const got =
+                train(ctx, GetParam(), {.data_on = data_on, .steps_per_graph = steps_per_graph});
+            EXPECT_TRUE(same_bits(got.after, want.after)) << steps_per_graph;
+            EXPECT_TRUE(same_bits(got.logits, want.logits)) << steps_per_graph;
+            EXPECT_TRUE(same_bits(got.losses, want.losses)) << steps_per_graph;
+            EXPECT_TRUE(same_bits(got.scores, want.scores)) << steps_per_graph;
+        }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks,
+                         Backends,
+                         testing::Values(Network::hybrid, Network::gat),
+                         [](auto const& p) {
+                             return p.param == Network::hybrid ? "hybrid" : "gat";
+                         });
+}  // namespace calofuse::test
