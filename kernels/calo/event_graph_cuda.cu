@@ -12,6 +12,8 @@ namespace calofuse::cuda {
 namespace {
 constexpr int kFindWarps = 4;
 constexpr int kBuildWarps = 2;
+constexpr int kBuildBlocks =
+    12;  ///< in a multiprocessor: registers for as many as shared memory holds
 constexpr int kRegisterSlots = 8;
 constexpr int kSetWords = kPaddedCells / kWarp;
 
@@ -204,7 +206,7 @@ struct BuildLayout {
 };
 
 template <class List, bool kSymmetric>
-__global__ __launch_bounds__(kBuildWarps* kWarp) void build_kernel(Graphs g)
+__global__ __launch_bounds__(kBuildWarps* kWarp, kBuildBlocks) void build_kernel(Graphs g)
 {
     extern __shared__ __align__(16) unsigned char all_memory[];
     BuildLayout<List, kSymmetric> const layout(g.options);

@@ -136,6 +136,18 @@ TEST(Unpack, backends_agree_to_the_bit)
     }
 }
 
+TEST(Unpack, log_is_within_two_units)
+{
+    double worst = 0;
+    for (float v = 1e-30F; v < 1e30F; v *= 1.00173F)
+        worst = std::max(worst, ulps(log_positive(v), std::log(double{v})));
+    for (float v = 0.6F; v < 1.6F; v += 0.00037F)
+        worst = std::max(worst, ulps(log_positive(v), std::log(double{v})));
+    EXPECT_LE(worst, 2.0);
+    EXPECT_EQ(log_positive(1.0F), 0.0F);
+    RecordProperty("worst_log_ulp", std::to_string(worst));
+}
+
 TEST(Unpack, asinh_is_within_two_units_over_every_adc_value)
 {
     double worst_asinh = 0;
