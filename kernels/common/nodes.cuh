@@ -40,7 +40,7 @@ struct Rows {
 
 /// f(node, lane) by all lanes of one warp for each node that exists.
 template <class F>
-__global__ void __launch_bounds__(kNodeThreads) each_node_warp_kernel(Rows rows, F f)
+__global__ void __launch_bounds__(kNodeThreads, 4) each_node_warp_kernel(Rows rows, F f)
 {
     std::int64_t const node = std::int64_t{blockIdx.x} * kNodesPerBlock + threadIdx.x / kWarp;
     if (node < rows.count())

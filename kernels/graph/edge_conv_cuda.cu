@@ -112,7 +112,7 @@ struct RowProduct {
 
 /// out(row, column, sum) for A B. Bound by FLOP: 2 H O for each node.
 template <class Out>
-__global__ void __launch_bounds__(kTileThreads) product_kernel(Rows rows, RowProduct p, Out out)
+__global__ void __launch_bounds__(kTileThreads, 3) product_kernel(Rows rows, RowProduct p, Out out)
 {
     __shared__ TileMemory memory;
     std::int32_t const first = static_cast<std::int32_t>(blockIdx.x) * kTile;

@@ -33,14 +33,14 @@ struct Collect {
     std::int32_t* winner;
 };
 
-/// Grid (channels of all aggregators, graphs). Bound by L2: 8 bytes for each multiply-add of P + A
+/// Grid (graphs, channels of all aggregators). Bound by L2: 8 bytes for each multiply-add of P + A
 /// channels, A aggregators and N nodes.
 __global__ void __launch_bounds__(kCollectThreads) collect_kernel(Collect p)
 {
     std::int64_t const channels = p.n.full ? p.n.collected() : p.n.features;
-    std::int64_t const at = std::int64_t{blockIdx.x} * kCollectThreads + threadIdx.x;
+    std::int64_t const at = std::int64_t{blockIdx.y} * kCollectThreads + threadIdx.x;
     if (at >= channels * p.n.aggregators) return;
-    std::int64_t const a = at / channels, c = at % channels, b = blockIdx.y;
+    std::int64_t const a = at / channels, c = at % channels, b = blockIdx.x;
     std::int32_t const first = p.rows.ptr[b], end = p.rows.ptr[b + 1];
     bool const of_f = c < p.n.features;
     float const* const x = of_f ? p.f + c : p.w + (c - p.n.features);
@@ -66,9 +66,9 @@ __global__ void __launch_bounds__(kCollectThreads) collect_kernel(Collect p)
 template <class F>
 __global__ void __launch_bounds__(kNodeThreads) each_graph_node_kernel(Rows rows, F f)
 {
-    std::int64_t const b = blockIdx.y;
-    auto const warp = static_cast<std::int32_t>(blockIdx.x * kNodesPerBlock + threadIdx.x / kWarp);
-    auto const warps = static_cast<std::int32_t>(gridDim.x) * kNodesPerBlock;
+    std::int64_t const b = blockIdx.x;
+    auto const warp = static_cast<std::int32_t>(blockIdx.y * kNodesPerBlock + threadIdx.x / kWarp);
+    auto const warps = static_cast<std::int32_t>(gridDim.y) * kNodesPerBlock;
     for (std::int32_t v = rows.ptr[b] + warp; v < rows.ptr[b + 1]; v += warps)
         f(b, v, static_cast<int>(threadIdx.x % kWarp));
 }
@@ -76,7 +76,7 @@ template <class F>
 void each_graph_node(Context& ctx, char const* name, Rows const& rows, F const& f)
 {
     if (rows.capacity == 0) return;
-    launch(ctx, {name, dim3(kBlocksPerGraph, static_cast<unsigned>(rows.graphs)), kNodeThreads},
+    launch(ctx, {name, dim3(static_cast<unsigned>(rows.graphs), kBlocksPerGraph), kNodeThreads},
            each_graph_node_kernel<F>, rows, f);
 }
 
@@ -185,7 +185,7 @@ struct SpreadWeights {
     }
 };
 
-/// Grid (outputs of all aggregators, graphs), as collect_kernel.
+/// Grid (graphs, outputs of all aggregators), as collect_kernel.
 __global__ void __launch_bounds__(kCollectThreads) spread_sums_kernel(Rows rows,
                                                                       float const* w,
                                                                       float const* dy,
@@ -193,9 +193,9 @@ __global__ void __launch_bounds__(kCollectThreads) spread_sums_kernel(Rows rows,
                                                                       std::int64_t outputs,
                                                                       float* dz)
 {
-    std::int64_t const at = std::int64_t{blockIdx.x} * kCollectThreads + threadIdx.x;
+    std::int64_t const at = std::int64_t{blockIdx.y} * kCollectThreads + threadIdx.x;
     if (at >= aggregators * outputs) return;
-    std::int64_t const a = at / outputs, o = at % outputs, b = blockIdx.y;
+    std::int64_t const a = at / outputs, o = at % outputs, b = blockIdx.x;
     float sum = 0;
     for (std::int32_t v = rows.ptr[b]; v < rows.ptr[b + 1]; ++v)
         sum += w[v * aggregators + a] * dy[v * outputs + o];
@@ -204,7 +204,7 @@ __global__ void __launch_bounds__(kCollectThreads) spread_sums_kernel(Rows rows,
 
 Launch per_graph(char const* name, std::int64_t threads, Rows const& rows)
 {
-    return {name, dim3(blocks_for(threads, kCollectThreads), static_cast<unsigned>(rows.graphs)),
+    return {name, dim3(static_cast<unsigned>(rows.graphs), blocks_for(threads, kCollectThreads)),
             kCollectThreads};
 }
 }  // namespace

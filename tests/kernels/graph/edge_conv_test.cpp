@@ -264,6 +264,25 @@ TEST(EdgeConv, nodes_with_more_edges_than_a_block)
         expect_definition({random_graph({0, 4, 7}, 2, 150), 5, 4, aggregate}, true, 4);
 }
 
+TEST(EdgeConv, a_large_event_agrees_with_the_cpu)
+{
+    Context ctx = make_context();
+    Context cpu = Context::cpu();
+    for (EdgeAggregate const aggregate : kAll) {
+        Case const c{random_graph({0, 1100, 1101, 1150}, 5), 6, 5, aggregate};
+        Result const got = run(ctx, c), want = run(cpu, c);
+        // Sums of up to 6 edges of 6 terms below 3, in another order; of all edges for dw and dbias.
+        for (auto const part : {&Result::y, &Result::dt, &Result::ds})
+            expect_close(got.*part, want.*part, 1.2e-7 * 36 * 3, 1.2e-7);
+        double const of_all = 1.2e-7 * 15 * std::sqrt(static_cast<double>(c.graph.edges()));
+        expect_close(got.dw, want.dw, of_all, of_all);
+        expect_close(got.dbias, want.dbias, of_all, of_all);
+        if (aggregate == EdgeAggregate::max) {
+            EXPECT_EQ(got.winner, want.winner);
+        }
+    }
+}
+
 TEST(EdgeConv, the_first_of_equal_edges_wins)
 {
     Context ctx = make_context(1);

@@ -8,9 +8,8 @@ struct Result {
     std::vector<float> y, ds, dh;
 };
 
-Result run(Case const& c, Data const& data, int threads, float start = 0)
+Result run(Context& ctx, Case const& c, Data const& data, float start = 0)
 {
-    Context ctx = make_context(threads);
     auto const rows = static_cast<std::int64_t>(c.rows());
     OnDevice<float> s(ctx, data.s, {rows, c.dimensions}), h(ctx, data.h, {rows, c.features});
     OnDevice<std::int32_t> row_ptr(ctx, c.row_ptr, {static_cast<std::int64_t>(c.row_ptr.size())});
@@ -41,6 +40,11 @@ Result run(Case const& c, Data const& data, int threads, float start = 0)
     for (std::size_t e = c.nodes() * c.h_width(); e < chosen.size(); ++e)
         EXPECT_EQ(chosen[e], 99) << "row of no graph";
     return {y.fetch(), ds.fetch(), dh.fetch()};
+}
+Result run(Case const& c, Data const& data, int threads, float start = 0)
+{
+    Context ctx = make_context(threads);
+    return run(ctx, c, data, start);
 }
 
 /// Rows that no graph owns must still hold `start`; they are cut off.
@@ -196,6 +200,35 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"wide", GravNetVariant::hgcalml_normalised, many_graphs(), 16, 64, 7, 9, false, 0.2F,
              false}),
     [](auto const& p) { return p.param.name; });
+
+TEST(GravNetLarge, agrees_with_the_cpu_where_neighbours_are_missing_and_far)
+{
+    Case const c{"", GravNetVariant::pyg, {0, 1300, 1301, 1400}, 3, 6, 5};
+    Data d{random_values(c.nodes() * 3, 1, -0.5F, 0.5F), random_values(c.nodes() * 6, 2),
+           random_values(c.nodes() * 12, 3), std::vector<std::int32_t>(c.nodes() * 5, -1)};
+    std::mt19937 rng(4);
+    for (std::size_t b = 0; b < c.graphs(); ++b)
+        for (std::int32_t i = c.row_ptr[b]; i < c.row_ptr[b + 1]; ++i)
+            for (std::size_t k = 0; k < 5; ++k) {
+                auto const size = static_cast<std::uint32_t>(c.row_ptr[b + 1] - c.row_ptr[b]);
+                auto const j = c.row_ptr[b] + static_cast<std::int32_t>(rng() % size);
+                if (j != i && rng() % 4 > 0) d.neighbour[static_cast<std::size_t>(i) * 5 + k] = j;
+            }
+    Context ctx = make_context();
+    Context cpu = Context::cpu();
+    for (GravNetVariant const variant : {GravNetVariant::pyg, GravNetVariant::hgcalml_normalised}) {
+        Case mine = c;
+        mine.variant = variant;
+        Result const got = run(ctx, mine, d), want = run(cpu, mine, d);
+        // exp(-10 d^2) to a few eps of its exponent, which is below 30; 6 entries, about 5 lists.
+        // Normalised, weights are divided by as little as 0.005.
+        double const eps = 30 * kEps;
+        double const grown = variant == GravNetVariant::pyg ? 1 : 30;
+        expect_close(got.y, want.y, eps * grown, eps);
+        expect_close(got.dh, want.dh, 5 * eps * grown, eps);
+        expect_close(got.ds, want.ds, 5 * 10 * eps * grown, eps);
+    }
+}
 
 TEST(GravNetRules, one_pair_of_nodes_by_hand)
 {

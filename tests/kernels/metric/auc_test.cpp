@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/buffer.hpp"
+#include "runtime/capture.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/same_bits.hpp"
 
@@ -86,6 +88,30 @@ TEST(Auc, every_backend_gives_the_same_bits)
                         || (std::isnan(on_cpu) && std::isnan(run(ctx, e, false))))
                 << count << " " << steps;
         }
+}
+
+TEST(Auc, can_be_captured)
+{
+    Context ctx = make_context();
+    Events const first = make_events(3000, 1, 9), second = make_events(3000, 2, 9);
+    Buffer<float> score(ctx, first.score), weight(ctx, first.weight);
+    Buffer<std::uint8_t> label(ctx, first.label);
+    Buffer<double> area(ctx, 2);
+    auto const work = [&] {
+        TensorRef const both = area.ref();
+        for (bool const weighted : {false, true})
+            auc(ctx, {.score = score.ref(),
+                      .label = label.ref(),
+                      .weight = weighted ? weight.ref() : TensorRef{},
+                      .auc = tensor_ref(static_cast<double*>(both.data) + weighted, {1})});
+    };
+    work();
+    Capture captured(ctx, work);
+    score.upload(second.score);
+    weight.upload(second.weight);
+    label.upload(second.label);
+    captured.replay();
+    EXPECT_TRUE(same_bits(area.download(), {run(second, false), run(second, true)}));
 }
 
 TEST(Auc, order_of_events_does_not_matter)

@@ -1,10 +1,12 @@
 /// Adamax, Nadam and clipping by norm; the frameworks' own trajectories are in tests/golden.
 #include <limits>
+#include <memory>
 
 #include "kernels/optim/adamax.hpp"
 #include "kernels/optim/clip.hpp"
 #include "kernels/optim/nadam.hpp"
 #include "runtime/buffer.hpp"
+#include "runtime/capture.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/same_bits.hpp"
 
@@ -122,6 +124,42 @@ TEST(AdamFamily, same_bits_for_any_number_of_threads)
     for (Method const method : {Method::adamax, Method::nadam})
         expect_same_for_any_threads(
             [&](Context& ctx) { return run(ctx, method, Dialect::keras, start); });
+}
+
+TEST(AdamFamily, a_captured_update_reads_step_and_rate_when_it_runs)
+{
+    constexpr std::int64_t kSize = 70;
+    auto const trained = [](bool captured) {
+        Context ctx = make_context();
+        Buffer<float> w(ctx, random_values(kSize, 99)), m(ctx, kSize), v(ctx, kSize),
+            dw(ctx, kSize);
+        Buffer<float> norm(ctx, 1);
+        Buffer<double> rate(ctx, 1), schedule(ctx, 1);
+        Buffer<std::int64_t> step(ctx, 1);
+        auto const update = [&] {
+            clip_by_norm(ctx, {.max_norm = 2, .dw = dw.ref(), .norm = norm.ref()});
+            nadam_update(ctx, {.dw = dw.ref(),
+                               .learning_rate = rate.ref(),
+                               .step = step.ref(),
+                               .w = w.ref(),
+                               .m = m.ref(),
+                               .v = v.ref(),
+                               .schedule = schedule.ref()});
+        };
+        std::unique_ptr<Capture> replayed;
+        for (int t = 1; t <= 5; ++t) {
+            dw.upload(gradient_at(t, kSize));
+            rate.upload(std::vector{rate_at(t)});
+            step.upload(std::vector<std::int64_t>{t});
+            if (replayed)
+                replayed->replay();
+            else
+                update();
+            if (captured && !replayed) replayed = std::make_unique<Capture>(ctx, update);
+        }
+        return w.download();
+    };
+    EXPECT_TRUE(same_bits(trained(true), trained(false)));
 }
 
 TEST(AdamFamily, refuses_bad_arguments)
