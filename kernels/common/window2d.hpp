@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "runtime/config.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
@@ -15,19 +16,21 @@ struct WindowAxis {
     std::int64_t before = 0, after = 0;  ///< padding
     std::int64_t overhang = 0;           ///< cells past the padding, of ceil mode
 
-    std::int64_t outputs(std::int64_t cells) const
+    CALOFUSE_HD std::int64_t outputs(std::int64_t cells) const
     {
         std::int64_t const span = cells + before + after + overhang - kernel;
         return span < 0 ? 0 : span / stride + 1;
     }
     /// Kernel positions of window `o` that lie inside the image: first() <= k < last().
-    std::int64_t first(std::int64_t o) const
+    CALOFUSE_HD std::int64_t first(std::int64_t o) const
     {
-        return std::max<std::int64_t>(0, before - o * stride);
+        std::int64_t const outside = before - o * stride;
+        return outside > 0 ? outside : 0;
     }
-    std::int64_t last(std::int64_t o, std::int64_t cells) const
+    CALOFUSE_HD std::int64_t last(std::int64_t o, std::int64_t cells) const
     {
-        return std::min(kernel, cells + before - o * stride);
+        std::int64_t const inside = cells + before - o * stride;
+        return inside < kernel ? inside : kernel;
     }
 };
 

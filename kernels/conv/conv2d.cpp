@@ -29,7 +29,9 @@ void conv2d_forward(Context& ctx, Conv2dArgs const& args)
 {
     check(args.x, args.w, args.y, args.window, "y");
     if (!args.bias.empty()) check_tensor(args.bias, DType::f32, {args.w.shape[3]}, "bias");
-    on_backend(ctx, "conv2d", [&] { cpu::conv2d_forward(ctx, args); });
+    on_backend(
+        ctx, "conv2d", [&] { cpu::conv2d_forward(ctx, args); },
+        [&] { cuda::conv2d_forward(ctx, args); });
 }
 
 void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
@@ -38,6 +40,8 @@ void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
     if (!args.dx.empty()) check_like(args.dx, args.x, "dx", "x");
     if (!args.dw.empty()) check_like(args.dw, args.w, "dw", "w");
     if (!args.dbias.empty()) check_tensor(args.dbias, DType::f32, {args.w.shape[3]}, "dbias");
-    on_backend(ctx, "conv2d", [&] { cpu::conv2d_backward(ctx, args); });
+    on_backend(
+        ctx, "conv2d", [&] { cpu::conv2d_backward(ctx, args); },
+        [&] { cuda::conv2d_backward(ctx, args); });
 }
 }  // namespace calofuse

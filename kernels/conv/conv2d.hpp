@@ -33,4 +33,8 @@ namespace cpu {
 void conv2d_forward(Context& ctx, Conv2dArgs const& args);
 void conv2d_backward(Context& ctx, Conv2dGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void conv2d_forward(Context& ctx, Conv2dArgs const& args);
+void conv2d_backward(Context& ctx, Conv2dGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -22,13 +22,17 @@ void check(TensorRef const& x, TensorRef const& y, Window2d const& window, char 
 void pool2d_forward(Context& ctx, Pool2dArgs const& args)
 {
     check(args.x, args.y, args.window, "y");
-    on_backend(ctx, "pool2d", [&] { cpu::pool2d_forward(ctx, args); });
+    on_backend(
+        ctx, "pool2d", [&] { cpu::pool2d_forward(ctx, args); },
+        [&] { cuda::pool2d_forward(ctx, args); });
 }
 
 void pool2d_backward(Context& ctx, Pool2dGradArgs const& args)
 {
     check(args.x, args.dy, args.window, "dy");
     check_like(args.dx, args.x, "dx", "x");
-    on_backend(ctx, "pool2d", [&] { cpu::pool2d_backward(ctx, args); });
+    on_backend(
+        ctx, "pool2d", [&] { cpu::pool2d_backward(ctx, args); },
+        [&] { cuda::pool2d_backward(ctx, args); });
 }
 }  // namespace calofuse

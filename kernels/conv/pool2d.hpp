@@ -34,4 +34,8 @@ namespace cpu {
 void pool2d_forward(Context& ctx, Pool2dArgs const& args);
 void pool2d_backward(Context& ctx, Pool2dGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void pool2d_forward(Context& ctx, Pool2dArgs const& args);
+void pool2d_backward(Context& ctx, Pool2dGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernels/conv/pool2d.hpp"
+#include "kernels/conv/pool2d_math.hpp"
 #include "runtime/parallel.hpp"
 
 namespace calofuse::cpu {
@@ -34,15 +34,6 @@ Patch patch_at(Window2d const& window, View<float const, 4> x, std::int64_t oy, 
             x0 + window.w.last(ox, width),
             width,
             x.shape[3]};
-}
-
-/// Cells that an average divides by.
-float divisor(WindowAxis const& axis, std::int64_t o, std::int64_t cells, PoolKind kind)
-{
-    std::int64_t const inside = axis.last(o, cells) - axis.first(o);
-    std::int64_t const to_padding_end = cells + axis.before + axis.after - o * axis.stride;
-    return static_cast<float>(kind == PoolKind::average ? inside
-                                                        : std::min(axis.kernel, to_padding_end));
 }
 
 /// f(event, oy, ox) for every window; events are the work items.
@@ -135,9 +126,7 @@ void pool2d_forward(Context& ctx, Pool2dArgs const& args)
         float* const out = &y(b, oy, ox, 0);
         if (args.kind == PoolKind::max) return max_forward(image, patch, out);
         average_forward(image, patch,
-                        divisor(args.window.h, oy, x.shape[1], args.kind)
-                            * divisor(args.window.w, ox, x.shape[2], args.kind),
-                        out);
+                        pool_divisor(args.window, oy, ox, x.shape[1], x.shape[2], args.kind), out);
     });
 }
 
@@ -152,10 +141,8 @@ void pool2d_backward(Context& ctx, Pool2dGradArgs const& args)
         float* const dimage = dx.data + b * image_size;
         if (args.kind == PoolKind::max)
             return max_backward(x.data + b * image_size, patch, g, dimage);
-        average_backward(patch,
-                         divisor(args.window.h, oy, x.shape[1], args.kind)
-                             * divisor(args.window.w, ox, x.shape[2], args.kind),
-                         g, dimage);
+        average_backward(
+            patch, pool_divisor(args.window, oy, ox, x.shape[1], x.shape[2], args.kind), g, dimage);
     });
 }
 }  // namespace calofuse::cpu

@@ -1,13 +1,11 @@
-// Every product of a dense layer is a gemm; only the column sums of dy are a kernel of their own.
+// Every product of a dense layer is a gemm.
+#include "kernels/common/column_sums.hpp"
 #include "kernels/common/gemm.hpp"
 #include "kernels/common/launch.cuh"
 #include "kernels/dense/linear_tile.hpp"
 
 namespace calofuse::cuda {
 namespace {
-constexpr int kSumColumns = 32, kSumLanes = 8;
-constexpr std::int64_t kRowsPerSum = 512;
-
 std::int32_t const* num_rows(TensorRef const& row_ptr)
 {
     if (row_ptr.empty()) return nullptr;
@@ -15,39 +13,14 @@ std::int32_t const* num_rows(TensorRef const& row_ptr)
     return ptr.data + ptr.size() - 1;
 }
 
-/// sums (blocks of rows, columns): of each block of rows and column. Reads dy once: 4 bytes a value.
-__global__ void __launch_bounds__(kSumColumns* kSumLanes)
-    column_sums_kernel(View<float const, 2> dy, std::int32_t const* rows, float* sums)
-{
-    __shared__ float of_lane[kSumLanes][kSumColumns];
-    std::int64_t const exist = rows == nullptr ? dy.shape[0] : std::int64_t{*rows};
-    std::int64_t const column = std::int64_t{blockIdx.y} * kSumColumns + threadIdx.x;
-    std::int64_t const begin = blockIdx.x * kRowsPerSum;
-    std::int64_t const end = min(begin + kRowsPerSum, exist);
-    float sum = 0;
-    if (column < dy.shape[1])
-        for (std::int64_t n = begin + threadIdx.y; n < end; n += kSumLanes)
-            sum += dy.data[n * dy.shape[1] + column];
-    of_lane[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y > 0 || column >= dy.shape[1]) return;
-    for (int lane = 1; lane < kSumLanes; ++lane)
-        sum += of_lane[lane][threadIdx.x];
-    sums[blockIdx.x * dy.shape[1] + column] = sum;
-}
-
 /// db += column sums of dy, over the groups of a set and then the blocks of rows, in order.
 void add_bias_gradient(Context& ctx, LinearLayout const& at, LinearGradArgs const& args)
 {
     auto const dy = args.dy.view<float const, 2>();
     auto const db = args.db.flat<float>();
-    std::int64_t const blocks = blocks_for(dy.shape[0], kRowsPerSum);
+    std::int64_t const blocks = column_sum_blocks(dy.shape[0]);
     auto const sums = ctx.scratch<float>(blocks * dy.shape[1]);
-    launch(ctx,
-           {"linear_column_sums",
-            dim3(static_cast<unsigned>(blocks), blocks_for(dy.shape[1], kSumColumns)),
-            dim3(kSumColumns, kSumLanes)},
-           column_sums_kernel, dy, num_rows(args.row_ptr), sums.data());
+    column_sums(ctx, dy, num_rows(args.row_ptr), sums.data());
     std::uint64_t set_of_group = 0;  // 4 bits each
     static_assert(kMaxLinearGroups <= 16);
     for (int g = 0; g < at.num_groups; ++g)
