@@ -73,7 +73,9 @@ void module_cnn(Context& ctx, ModuleCnnArgs const& args)
         CALOFUSE_CHECK(args.norm == NormMode::batch, "backward needs batch statistics");
         check_saved(saved, args.x.shape[0], args.weights.w1.shape[2]);
     }
-    on_backend(ctx, "module_cnn", [&] { cpu::module_cnn(ctx, args); });
+    on_backend(
+        ctx, "module_cnn", [&] { cpu::module_cnn(ctx, args); },
+        [&] { cuda::module_cnn(ctx, args); });
 }
 
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args)
@@ -81,6 +83,8 @@ void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args)
     check(args.x, args.weights, args.options, args.stats, args.dy);
     check_saved(args.saved, args.x.shape[0], args.weights.w1.shape[2]);
     check_weights(args.d, args.weights.w1.shape[0], args.weights.w1.shape[2]);
-    on_backend(ctx, "module_cnn_backward", [&] { cpu::module_cnn_backward(ctx, args); });
+    on_backend(
+        ctx, "module_cnn_backward", [&] { cpu::module_cnn_backward(ctx, args); },
+        [&] { cuda::module_cnn_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -96,4 +96,8 @@ namespace cpu {
 void module_cnn(Context& ctx, ModuleCnnArgs const& args);
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args);
 }  // namespace cpu
+namespace cuda {
+void module_cnn(Context& ctx, ModuleCnnArgs const& args);
+void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args);
+}  // namespace cuda
 }  // namespace calofuse

@@ -26,15 +26,10 @@ void first_statistics(Context& ctx, Plan const& plan, ModuleCnnArgs const& args,
     for (std::int64_t s = 0; s < plan.sets; ++s) {
         InputMoments const in = input_moments(plan, sums.data(), s);
         for (std::int64_t c = 0; c < plan.channels; ++c) {
-            double mean = b1(s, c);
-            double var = 0;
-            for (int t = 0; t < kTaps; ++t) {
-                mean += double{w1(s, t, c)} * in.mean[t];
-                for (int u = 0; u < kTaps; ++u)
-                    var += double{w1(s, t, c)} * w1(s, u, c) * in.covariance[t][u];
-            }
+            auto const [mean, var] =
+                calofuse::first_statistics(in, &w1(s, 0, c), plan.channels, b1(s, c));
             mean1(s, c) = static_cast<float>(mean);
-            var1(s, c) = static_cast<float>(std::max(var, 0.0));
+            var1(s, c) = static_cast<float>(var);
         }
     }
 }
@@ -76,7 +71,7 @@ void convolve(Context& ctx,
     });
 }
 
-/// Batch statistics of the second norm; z2 lacks its bias, which moves the mean only.
+/// Batch statistics of the second norm.
 void second_statistics(Plan const& plan, ModuleCnnArgs const& args, double const* item_sums)
 {
     auto const b2 = args.weights.b2.view<float const, 2>();
@@ -90,10 +85,10 @@ void second_statistics(Plan const& plan, ModuleCnnArgs const& args, double const
                 sum += item_sums[item * 2 * plan.padded + c];
                 squares += item_sums[(item * 2 + 1) * plan.padded + c];
             });
-            double const count = plan.cells_of_set(s);
-            double const mean = sum / count;
-            mean2(s, c) = static_cast<float>(mean + b2(s, c));
-            var2(s, c) = static_cast<float>(std::max(squares / count - mean * mean, 0.0));
+            auto const [mean, var] =
+                calofuse::second_statistics(sum, squares, plan.cells_of_set(s), b2(s, c));
+            mean2(s, c) = static_cast<float>(mean);
+            var2(s, c) = static_cast<float>(var);
         }
 }
 
@@ -246,13 +241,14 @@ void second_norm_gradients(
             dbeta(s, c) += static_cast<float>(sum_g);
             dgamma(s, c) += static_cast<float>(sum_gx);
             std::int64_t const i = s * plan.padded + c;
-            double const count = plan.cells_of_set(s);
-            double const gain = norm.gain[i];
+            SecondGradientFactors const f =
+                second_gradient_factors({norm.gain[i], norm.beta[i], norm.mean[i], norm.inverse[i]},
+                                        sum_g, sum_gx, plan.cells_of_set(s));
             float* const out = coefficients + s * 4 * plan.padded + c;
-            out[0] = norm.mean[i];
-            out[plan.padded] = static_cast<float>(-gain * sum_gx / count * norm.inverse[i]);
-            out[2 * plan.padded] = static_cast<float>(-gain * sum_g / count);
-            out[3 * plan.padded] = norm.gain[i];
+            out[0] = f.mean;
+            out[plan.padded] = f.slope;
+            out[2 * plan.padded] = f.shift;
+            out[3 * plan.padded] = f.gain;
         }
 }
 
@@ -325,9 +321,7 @@ void add_w2_gradient(Context& ctx, Plan const& plan, Partials const& parts, Tens
     });
 }
 
-/// First norm and convolution, from S_t = sum g x_t, S = sum g and the input moments m, cov:
-///   dbeta = S,  dgamma = (w . (S_t - m_t S)) / sd,  dw_t = gamma / sd (S_t - m_t S - dgamma / sd
-///   (cov w)_t)
+/// First norm and convolution, from the items' sums and moments.
 void add_first_gradients(Plan const& plan, ModuleCnnGradArgs const& args, Partials const& parts)
 {
     auto const w1 = args.weights.w1.view<float const, 3>();
@@ -345,21 +339,8 @@ void add_first_gradients(Plan const& plan, ModuleCnnGradArgs const& args, Partia
                     sums[t] += parts.columns.data()[(item * kColumnRows + t) * plan.padded + c];
             });
             double const inverse = 1.0 / std::sqrt(double{var1(s, c)} + plan.options.eps);
-            double centred[kTaps];
-            double dg = 0;
-            for (int t = 0; t < kTaps; ++t) {
-                centred[t] = sums[t] - in.mean[t] * sums[kTaps];
-                dg += w1(s, t, c) * centred[t] * inverse;
-            }
-            for (int t = 0; t < kTaps; ++t) {
-                double spread = 0;
-                for (int u = 0; u < kTaps; ++u)
-                    spread += in.covariance[t][u] * w1(s, u, c);
-                dw1(s, t, c) += static_cast<float>(gamma(s, c) * inverse
-                                                   * (centred[t] - dg * inverse * spread));
-            }
-            dgamma(s, c) += static_cast<float>(dg);
-            dbeta(s, c) += static_cast<float>(sums[kTaps]);
+            calofuse::add_first_gradients(in, sums, &w1(s, 0, c), plan.channels, gamma(s, c),
+                                          inverse, &dw1(s, 0, c), &dgamma(s, c), &dbeta(s, c));
         }
     }
 }

@@ -4,16 +4,15 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <omp.h>
 
 #include "kernels/conv/module_cnn.hpp"
-#include "kernels/conv/module_cnn_simd.hpp"
+#include "kernels/conv/module_cnn_math.hpp"
 #include "runtime/isa.hpp"
 #include "runtime/parallel.hpp"
 
 namespace calofuse::cpu {
-inline constexpr int kTaps = 9;
+inline constexpr int kTaps = kConvTaps;
 inline constexpr std::int64_t kTilesPerSlice = 4;  // at least; a slice's partial gradient is 147 KB
 inline constexpr std::int64_t kMaxSlices = 16;
 
@@ -165,14 +164,13 @@ inline void pack_w1(Plan const& plan,
     for (std::int64_t s = 0; s < plan.sets; ++s)
         pack(plan, kColumnRows, packed + s * kColumnRows * plan.padded,
              [&](std::int64_t t, std::int64_t c) {
-                 double const gain = gamma(s, c) / std::sqrt(double{var(s, c)} + plan.options.eps);
-                 double const shift = (double{b1(s, c)} - mean(s, c)) * gain + beta(s, c);
-                 return static_cast<float>(t < kTaps ? w1(s, t, c) * gain : shift);
+                 FoldedFirst const f = fold_first(gamma(s, c), beta(s, c), b1(s, c), mean(s, c),
+                                                  var(s, c), plan.options.eps);
+                 return static_cast<float>(t < kTaps ? w1(s, t, c) * f.gain : f.shift);
              });
 }
 
-/// The second norm of z2 (which lacks its bias): u = (z2 - mean) * gain + beta, xhat = (z2 - mean) *
-/// inverse. Subtracting first costs an operation and saves the digits that a folded shift loses.
+/// SecondNormFactors of every channel.
 struct SecondNorm {
     Scratch<float> memory;
     float *gain, *beta, *mean, *inverse;  ///< (S, C') each, 0 past C
@@ -196,41 +194,26 @@ struct SecondNorm {
         for (std::int64_t s = 0; s < plan.sets; ++s)
             for (std::int64_t c = 0; c < plan.channels; ++c) {
                 std::int64_t const i = s * plan.padded + c;
-                double const inv = 1.0 / std::sqrt(double{var2(s, c)} + plan.options.eps);
-                double const centre = double{mean2(s, c)} - b2(s, c);
-                gain[i] = static_cast<float>(gamma(s, c) * inv);
-                beta[i] = beta2(s, c);
-                mean[i] = static_cast<float>(centre);
-                inverse[i] = static_cast<float>(inv);
+                SecondNormFactors const f = second_norm_factors(
+                    gamma(s, c), beta2(s, c), b2(s, c), mean2(s, c), var2(s, c), plan.options.eps);
+                gain[i] = f.gain;
+                beta[i] = f.beta;
+                mean[i] = f.mean;
+                inverse[i] = f.inverse;
             }
     }
 };
 
-/// First and second moments of the inputs under the nine taps.
-struct InputMoments {
-    double count = 0;
-    double mean[kTaps] = {};
-    double covariance[kTaps][kTaps] = {};
-};
-
 inline InputMoments input_moments(Plan const& plan, double const* item_sums, std::int64_t set)
 {
-    double sums[kNumMoments] = {};
+    InputMoments out{};
     plan.each_item_of(set, [&](std::int64_t item) {
         for (int i = 0; i < kNumMoments; ++i)
-            sums[i] += item_sums[item * kNumMoments + i];
+            out.expected[i] += item_sums[item * kNumMoments + i];
     });
-    auto const product = [&](int t, int u) {  // t <= u
-        return sums[t * kColumnRows - t * (t - 1) / 2 + u - t];
-    };
-    InputMoments out;
-    out.count = product(kTaps, kTaps);
-    for (int t = 0; t < kTaps; ++t)
-        out.mean[t] = product(t, kTaps) / out.count;
-    for (int t = 0; t < kTaps; ++t)
-        for (int u = t; u < kTaps; ++u)
-            out.covariance[t][u] = out.covariance[u][t] =
-                product(t, u) / out.count - out.mean[t] * out.mean[u];
+    double const count = out.expected[kNumMoments - 1];
+    for (double& e : out.expected)
+        e /= count;
     return out;
 }
 }  // namespace calofuse::cpu
