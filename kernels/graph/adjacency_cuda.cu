@@ -106,7 +106,7 @@ struct Backward {
     float* partial_bias;  ///< (blocks, F) or null
 };
 template <NodeActivation kActivation>
-__global__ __launch_bounds__(kWarps* kWarp) void adjacency_backward_kernel(Backward t)
+__global__ __launch_bounds__(kWarps* kWarp, 4) void adjacency_backward_kernel(Backward t)
 {
     extern __shared__ __align__(16) float weights[];
     __shared__ float bias_sum[kWarps][kWarp];

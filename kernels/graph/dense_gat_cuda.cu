@@ -259,7 +259,7 @@ __device__ void parameter_gradients(
     *sum = (at.k == n.first_head() ? 0.0F : *sum) + bias;
 }
 
-__global__ __launch_bounds__(kThreads) void dense_gat_backward_kernel(Sizes n, Backward t)
+__global__ __launch_bounds__(kThreads, 6) void dense_gat_backward_kernel(Sizes n, Backward t)
 {
     extern __shared__ float memory[];
     Tiles const s(memory, n.nodes);

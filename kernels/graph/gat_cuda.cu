@@ -49,9 +49,9 @@ __device__ void score_node(AttentionBatch const& g, Tensors const& t, std::int32
     }
 }
 
-__global__ __launch_bounds__(kAttentionThreads) void gat_forward_kernel(AttentionBatch g,
-                                                                        Tensors t,
-                                                                        AttentionOutputs out)
+__global__ __launch_bounds__(kAttentionThreads, 7) void gat_forward_kernel(AttentionBatch g,
+                                                                           Tensors t,
+                                                                           AttentionOutputs out)
 {
     __shared__ float shared[kAttentionWarps][kWarp];
     Event const event = event_of(g);
@@ -111,6 +111,8 @@ __device__ void add_feature_gradients(AttentionBatch const& g,
     }
 }
 
+constexpr int kSourceColumns = 2;  ///< channels of a lane: with four, registers run out
+
 /// dh of a source by a warp: through the weighted sums, and through s and t.
 __device__ void gather_source(AttentionBatch const& g,
                               Event const& event,
@@ -138,11 +140,11 @@ __device__ void gather_source(AttentionBatch const& g,
     __syncwarp();
     float const* const dtarget = d.slots.dtarget + std::int64_t{j} * g.heads;
 #pragma unroll 1
-    for (int c0 = lane_index(); c0 - lane_index() < g.step(); c0 += kWarp * kColumns) {
-        float sum[kColumns] = {};
-        int head[kColumns], column[kColumns];
+    for (int c0 = lane_index(); c0 - lane_index() < g.step(); c0 += kWarp * kSourceColumns) {
+        float sum[kSourceColumns] = {};
+        int head[kSourceColumns], column[kSourceColumns];
 #pragma unroll
-        for (int q = 0; q < kColumns; ++q) {
+        for (int q = 0; q < kSourceColumns; ++q) {
             int const c = min(c0 + q * kWarp, g.step() - 1);
             head[q] = c / g.channels;
             column[q] = g.column(head[q], c % g.channels);
@@ -151,7 +153,7 @@ __device__ void gather_source(AttentionBatch const& g,
             float const* const weight = d.slots.weight + slot * g.heads;
             float const* const dy = d.slots.dy + std::int64_t{target} * g.width();
 #pragma unroll
-            for (int q = 0; q < kColumns; ++q)
+            for (int q = 0; q < kSourceColumns; ++q)
                 sum[q] += weight[head[q]] * dy[column[q]];
         };
 #pragma unroll 2
@@ -162,7 +164,7 @@ __device__ void gather_source(AttentionBatch const& g,
         if (g.add_loops) add(loop, j);
         float* const dh = d.dh + std::int64_t{j} * g.step() + c0;
 #pragma unroll
-        for (int q = 0; q < kColumns; ++q) {
+        for (int q = 0; q < kSourceColumns; ++q) {
             int const c = c0 + q * kWarp;
             if (c >= g.step()) continue;
             dh[q * kWarp] += sum[q] * g.scale() + dsource[head[q]] * t.att_source[c]
@@ -224,16 +226,22 @@ __global__ __launch_bounds__(kAttentionThreads,
     }
 }
 
-__global__ __launch_bounds__(kAttentionThreads) void gat_backward_sources_kernel(AttentionBatch g,
-                                                                                 Tensors t,
-                                                                                 Gradients d)
+__global__ __launch_bounds__(kAttentionThreads, 8) void gat_backward_sources_kernel(AttentionBatch g,
+                                                                 Tensors t,
+                                                                 Gradients d)
 {
     Event const event = event_of(g);
     find_sources(d.sources, event.begin, event.end, g.edge_ptr, g.source);
     for (std::int32_t j = event.begin + warp_index(); j < event.end; j += kAttentionWarps)
         gather_source(g, event, t, d, j);
-    __syncthreads();
-    sum_parameters(g, event, t, d);
+}
+
+__global__ __launch_bounds__(kAttentionThreads,
+                             8) void gat_backward_parameters_kernel(AttentionBatch g,
+                                                                    Tensors t,
+                                                                    Gradients d)
+{
+    sum_parameters(g, event_of(g), t, d);
 }
 
 float* data(TensorRef const& t)
@@ -353,11 +361,12 @@ void gat_backward(Context& ctx, GatGradArgs const& args)
         .partial_target = partial_att.data() + events * step,
         .partial_bias = wants_bias ? partial_bias.data() : nullptr,
         .partial_projection = partial_projection.data()};
-    auto const blocks = static_cast<unsigned>(events);
-    launch(ctx, {"gat_backward_targets", blocks, kAttentionThreads}, gat_backward_targets_kernel, g,
-           t, d);
-    launch(ctx, {"gat_backward_sources", blocks, kAttentionThreads}, gat_backward_sources_kernel, g,
-           t, d);
+    auto const run = [&](char const* name, auto* kernel) {
+        launch(ctx, {name, static_cast<unsigned>(events), kAttentionThreads}, kernel, g, t, d);
+    };
+    run("gat_backward_targets", gat_backward_targets_kernel);
+    run("gat_backward_sources", gat_backward_sources_kernel);
+    run("gat_backward_parameters", gat_backward_parameters_kernel);
 
     auto const add = [&](float const* from, std::int64_t count, float* to) {
         add_partials<double>(ctx, "gat_parameters", from, events, count, to);
