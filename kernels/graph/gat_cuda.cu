@@ -226,7 +226,8 @@ __global__ __launch_bounds__(kAttentionThreads,
     }
 }
 
-__global__ __launch_bounds__(kAttentionThreads, 8) void gat_backward_sources_kernel(AttentionBatch g,
+__global__ __launch_bounds__(kAttentionThreads,
+                             8) void gat_backward_sources_kernel(AttentionBatch g,
                                                                  Tensors t,
                                                                  Gradients d)
 {
