@@ -1,17 +1,65 @@
 /// \file bench/support/bench.hpp
-/// What every bench needs: random data, counters of the least possible traffic, and a copy of the
-/// same size to compare with in the same run.
+/// What every bench needs: the backend to time (CALOFUSE_BENCH_DEVICE = cpu, the default, or cuda),
+/// random data, counters of the least possible traffic, and a copy of the same size to compare with
+/// in the same run.
 #pragma once
 
-#include <cstring>
+#include <functional>
 #include <random>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "runtime/buffer.hpp"
+#include "runtime/isa.hpp"
 
 namespace calofuse::bench {
+/// Whether CUDA is timed.
+bool on_cuda();
+
+/// One core, or the first GPU; ends the program (exit 69) where that is not usable.
+Context bench_context();
+
+/// `->Apply(device_time)` for every bench that uses `timed`: on CUDA the time is what it measures.
+inline void device_time(benchmark::internal::Benchmark* bench)
+{
+    if (on_cuda()) bench->UseManualTime();
+}
+
+/// The part of `timed` for CUDA.
+void time_on_device(benchmark::State& state, Context& ctx, std::function<void()> const& work);
+
+/// The loop of a bench. On CUDA the calls of `work` are recorded into a graph, as in a training step,
+/// and timed by the device's own clock: neither launches nor waits of the host count.
+template <class Work>
+void timed(benchmark::State& state, Context& ctx, Work const& work)
+{
+    if (ctx.backend() != Backend::cpu) return time_on_device(state, ctx, work);
+    for (auto _ : state)
+        work();
+}
+
+/// First line of a bench that CUDA has nothing to do with.
+inline bool only_cpu(benchmark::State& state)
+{
+    if (on_cuda()) state.SkipWithError("not run: only for the CPU");
+    return on_cuda();
+}
+
+/// The instruction sets to compare, an argument of a bench; a GPU has no such choice.
+inline std::vector<std::int64_t> isas()
+{
+    return on_cuda() ? std::vector<std::int64_t>{0} : std::vector<std::int64_t>{0, 1};
+}
+
+/// First line of a bench that compares them: says which one this is, and whether it can run here.
+inline bool lacks(benchmark::State& state, Isa isa)
+{
+    state.SetLabel(on_cuda() ? "cuda" : name_of(isa));
+    if (!cpu_has(isa)) state.SkipWithError("not run: not on this processor");
+    return !cpu_has(isa);
+}
+
 inline std::vector<float> random_floats(std::int64_t count,
                                         std::uint32_t seed,
                                         float low = -1.0F,
@@ -50,17 +98,6 @@ inline void report_events(benchmark::State& state, double events)
         benchmark::Counter(events, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-/// memcpy of `state.range(0)` floats: reads and writes each once.
-inline void copy_reference(benchmark::State& state)
-{
-    Context ctx = Context::cpu(1);
-    std::int64_t const count = state.range(0);
-    auto const from = random_buffer(ctx, count, 1);
-    Buffer<float> const to(ctx, count);
-    for (auto _ : state) {
-        std::memcpy(to.data(), from.data(), static_cast<std::size_t>(count) * sizeof(float));
-        benchmark::ClobberMemory();
-    }
-    report_bytes(state, 8.0 * static_cast<double>(count));
-}
+/// Copies `state.range(0)` floats: reads and writes each once.
+void copy_reference(benchmark::State& state);
 }  // namespace calofuse::bench

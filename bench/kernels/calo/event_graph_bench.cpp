@@ -42,7 +42,7 @@ void event_graph(benchmark::State& state, HitOptions const& options, bool edge_f
     for (auto& r : host_rows)
         r = static_cast<std::int32_t>(rng() % (4 * kPerFile));
     auto const cells = ChannelMap::focalh_prototype2().channels();
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const n = kBatch * max_hits(options.rule);
     std::int64_t const e = kBatch * max_edges(options);
     Buffer<std::uint16_t> const adc(ctx, std::span<std::uint16_t const>(host_adc));
@@ -51,7 +51,7 @@ void event_graph(benchmark::State& state, HitOptions const& options, bool edge_f
     Buffer<float> const pedestal(ctx, std::vector<float>(kNumChannels, 40.5F));
     Buffer<std::int32_t> const row_ptr(ctx, kBatch + 1), edge_ptr(ctx, n + 1), source(ctx, e);
     Buffer<float> const x(ctx, n * kNumHitFeatures), position(ctx, 2 * n), edge_x(ctx, 4 * e);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         calofuse::event_graph(ctx, {.adc = adc.ref({4 * kPerFile, kNumChannels}),
                                     .rows = rows.ref(),
                                     .channels = channels.ref(),
@@ -63,8 +63,10 @@ void event_graph(benchmark::State& state, HitOptions const& options, bool edge_f
                                     .edge_ptr = edge_ptr.ref(),
                                     .source = source.ref(),
                                     .edge_x = edge_features ? edge_x.ref({e, 4}) : TensorRef{}});
-    double const hits = row_ptr.data()[kBatch];
-    double const edges = edge_ptr.data()[row_ptr.data()[kBatch]];
+    });
+    std::int32_t const nodes = row_ptr.download()[kBatch];
+    double const hits = nodes;
+    double const edges = edge_ptr.download()[static_cast<std::size_t>(nodes)];
     report_events(state, kBatch);
     report_bytes(state, 512.0 * kBatch + hits * 108 + edges * (edge_features ? 20 : 4));
     state.counters["hits/event"] = hits / kBatch;
@@ -72,18 +74,23 @@ void event_graph(benchmark::State& state, HitOptions const& options, bool edge_f
 }
 }  // namespace
 
-BENCHMARK_CAPTURE(event_graph, cell, HitOptions{.rule = HitRule::cell}, false);
-BENCHMARK_CAPTURE(event_graph, ccl, HitOptions{.rule = HitRule::ccl, .min_sum_adc = 100}, false);
+BENCHMARK_CAPTURE(event_graph, cell, HitOptions{.rule = HitRule::cell}, false)->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, ccl, HitOptions{.rule = HitRule::ccl, .min_sum_adc = 100}, false)
+    ->Apply(device_time);
 BENCHMARK_CAPTURE(event_graph,
                   ccl_global,
                   HitOptions{.rule = HitRule::ccl_global, .min_sum_adc = 100},
-                  false);
+                  false)
+    ->Apply(device_time);
 BENCHMARK_CAPTURE(event_graph,
                   watershed,
                   HitOptions{.rule = HitRule::watershed, .min_sum_adc = 100},
-                  false);
-BENCHMARK_CAPTURE(event_graph, cell_k16, HitOptions{.neighbours = 16}, false);
-BENCHMARK_CAPTURE(event_graph, cell_symmetrise, HitOptions{.symmetrise = true}, false);
-BENCHMARK_CAPTURE(event_graph, cell_edge_features, HitOptions{}, true);
-BENCHMARK_CAPTURE(event_graph, all_cells, HitOptions{.threshold_adc = 0}, false);
+                  false)
+    ->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, cell_k16, HitOptions{.neighbours = 16}, false)->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, cell_symmetrise, HitOptions{.symmetrise = true}, false)
+    ->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, cell_edge_features, HitOptions{}, true)->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, all_cells, HitOptions{.threshold_adc = 0}, false)
+    ->Apply(device_time);
 }  // namespace calofuse::bench

@@ -3,10 +3,8 @@
 /// 8 lanes wide: predicted 0.4 us an event with asinh, 0.1 us raw.
 #include <random>
 
-#include <benchmark/benchmark.h>
-
+#include "bench/support/bench.hpp"
 #include "kernels/calo/unpack.hpp"
-#include "runtime/buffer.hpp"
 #include "runtime/channel_map.hpp"
 
 namespace calofuse::bench {
@@ -23,14 +21,14 @@ void unpack(benchmark::State& state, InputScale scale)
     for (auto& r : rows)
         r = static_cast<std::int32_t>(rng() % kEvents);
     auto const cells = ChannelMap::focalh_prototype2().channels();
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<std::uint16_t> const d_adc(ctx, adc);
     Buffer<std::int32_t> const d_rows(ctx, rows);
     Buffer<std::int32_t> const channels(ctx, cells);
     Buffer<float> const pedestal(ctx, std::vector<float>(kNumChannels, 40.5F));
     Buffer<float> const x(ctx, kBatch * kNumCells);
     Buffer<float> const total(ctx, kBatch);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         calofuse::unpack(ctx, {.adc = d_adc.ref({kEvents, kNumChannels}),
                                .rows = d_rows.ref(),
                                .channels = channels.ref(),
@@ -38,14 +36,13 @@ void unpack(benchmark::State& state, InputScale scale)
                                .scale = scale,
                                .x = x.ref({kBatch, kNumCells}),
                                .total = total.ref()});
-    auto const events = static_cast<double>(state.iterations() * kBatch);
-    state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsRate);
-    state.counters["GB/s"] =
-        benchmark::Counter(events * (512 + 4 * kNumCells + 8) * 1e-9, benchmark::Counter::kIsRate);
+    });
+    report_events(state, kBatch);
+    report_bytes(state, kBatch * (512.0 + 4 * kNumCells + 8));
 }
 }  // namespace
 
-BENCHMARK_CAPTURE(unpack, asinh, InputScale::asinh);
-BENCHMARK_CAPTURE(unpack, log1p, InputScale::log1p);
-BENCHMARK_CAPTURE(unpack, raw, InputScale::raw);
+BENCHMARK_CAPTURE(unpack, asinh, InputScale::asinh)->Apply(device_time);
+BENCHMARK_CAPTURE(unpack, log1p, InputScale::log1p)->Apply(device_time);
+BENCHMARK_CAPTURE(unpack, raw, InputScale::raw)->Apply(device_time);
 }  // namespace calofuse::bench

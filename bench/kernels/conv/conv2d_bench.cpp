@@ -14,7 +14,7 @@ constexpr std::int64_t kCells = kEvents * kSide * kSide * kChannels;
 constexpr std::int64_t kWeights = 9 * kChannels * kChannels;
 
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<float> x = random_buffer(ctx, kCells, 1), w = random_buffer(ctx, kWeights, 2);
     Buffer<float> y = random_buffer(ctx, kCells, 3), dx{ctx, kCells}, dw{ctx, kWeights};
     Buffer<float> b = random_buffer(ctx, kChannels, 4);
@@ -30,12 +30,13 @@ struct Tensors {
 void conv_forward(benchmark::State& state)
 {
     Tensors t;
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         conv2d_forward(t.ctx, {.x = Tensors::image(t.x),
                                .w = Tensors::kernel(t.w),
                                .bias = t.b.ref(),
                                .window = t.window,
                                .y = Tensors::image(t.y)});
+    });
     report_flop(state, kFlop);
     report_events(state, kEvents);
 }
@@ -43,13 +44,14 @@ void conv_forward(benchmark::State& state)
 void conv_backward(benchmark::State& state, bool input, bool weights)
 {
     Tensors t;
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         conv2d_backward(t.ctx, {.x = Tensors::image(t.x),
                                 .w = Tensors::kernel(t.w),
                                 .dy = Tensors::image(t.y),
                                 .window = t.window,
                                 .dx = input ? Tensors::image(t.dx) : TensorRef{},
                                 .dw = weights ? Tensors::kernel(t.dw) : TensorRef{}});
+    });
     report_flop(state, kFlop * (input ? 1 : 0) + kFlop * (weights ? 1 : 0));
     report_events(state, kEvents);
 }
@@ -58,18 +60,19 @@ void max_pool(benchmark::State& state)
 {
     Tensors t;
     Window2d const window{valid_axis(2, 2), valid_axis(2, 2)};
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         pool2d_forward(
             t.ctx,
             {.x = Tensors::image(t.x), .window = window, .y = t.y.ref({kEvents, 3, 3, kChannels})});
+    });
     report_bytes(state, 4.0 * kEvents * kChannels * (36 + 9));
     report_events(state, kEvents);
 }
 
-BENCHMARK(copy_reference)->Arg(kCells);
-BENCHMARK(conv_forward);
-BENCHMARK_CAPTURE(conv_backward, input, true, false);
-BENCHMARK_CAPTURE(conv_backward, weights, false, true);
-BENCHMARK(max_pool);
+BENCHMARK(copy_reference)->Apply(device_time)->Arg(kCells);
+BENCHMARK(conv_forward)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward, input, true, false)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward, weights, false, true)->Apply(device_time);
+BENCHMARK(max_pool)->Apply(device_time);
 }  // namespace
 }  // namespace calofuse::bench

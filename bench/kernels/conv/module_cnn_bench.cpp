@@ -3,13 +3,8 @@
 /// data and its weight gradient; 0.16 MMAC a pass through the first one and as much for its
 /// gradient. Forward 14.4 MFLOP, backward 28.7 MFLOP an event.
 /// Predicted on a core with 170 GFLOP/s at 75 %: forward 9,000, backward 4,400, both 3,000 events/s.
-#include <random>
-
-#include <benchmark/benchmark.h>
-
+#include "bench/support/bench.hpp"
 #include "kernels/conv/module_cnn.hpp"
-#include "runtime/buffer.hpp"
-#include "runtime/isa.hpp"
 
 namespace calofuse::bench {
 namespace {
@@ -17,20 +12,10 @@ constexpr std::int64_t kChannels = 64;
 constexpr double kForwardFlop = 2 * (7.02e6 + 0.16e6);
 constexpr double kBackwardFlop = 2 * (2 * 7.02e6 + 2 * 0.16e6);
 
-std::vector<float> random_floats(std::int64_t count, float low, float high)
-{
-    static std::mt19937 rng(1);
-    std::uniform_real_distribution<float> draw(low, high);
-    std::vector<float> out(static_cast<std::size_t>(count));
-    for (float& v : out)
-        v = draw(rng);
-    return out;
-}
-
 /// A training step's tensors: nine own sets, dropout 0.3, inputs as asinh scales them.
 struct Step {
     std::int64_t batch;
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<float> x, w1, w2, vectors, y, dy, dw1, dw2, z2, pooled;
     Buffer<std::uint8_t> choice;
     Buffer<std::int64_t> step;
@@ -39,12 +24,12 @@ struct Step {
 
     explicit Step(std::int64_t events)
         : batch(events)
-        , x(ctx, random_floats(batch * kNumCells, -0.2F, 3.0F))
-        , w1(ctx, random_floats(9 * kVector, -0.1F, 0.1F))
-        , w2(ctx, random_floats(9 * kVector * kChannels, -0.07F, 0.07F))
-        , vectors(ctx, random_floats(16 * kVector, 0.5F, 1.5F))
+        , x(random_buffer(ctx, batch * kNumCells, 1, -0.2F, 3.0F))
+        , w1(random_buffer(ctx, 9 * kVector, 2, -0.1F, 0.1F))
+        , w2(random_buffer(ctx, 9 * kVector * kChannels, 3, -0.07F, 0.07F))
+        , vectors(random_buffer(ctx, 16 * kVector, 4, 0.5F, 1.5F))
         , y(ctx, batch * kNumPooledCells * kChannels)
-        , dy(ctx, random_floats(batch * kNumPooledCells * kChannels, -1.0F, 1.0F))
+        , dy(random_buffer(ctx, batch * kNumPooledCells * kChannels, 5, -1.0F, 1.0F))
         , dw1(ctx, 9 * kVector)
         , dw2(ctx, 9 * kVector * kChannels)
         , z2(ctx, batch * kNumCells * kChannels)
@@ -95,10 +80,8 @@ struct Step {
 
 void report(benchmark::State& state, std::int64_t events, double flop)
 {
-    using benchmark::Counter;
-    auto const total = static_cast<double>(state.iterations() * events);
-    state.counters["events/s"] = Counter(total, Counter::kIsRate);
-    state.counters["GFLOP/s"] = Counter(total * flop * 1e-9, Counter::kIsRate);
+    report_events(state, static_cast<double>(events));
+    report_flop(state, flop * static_cast<double>(events));
 }
 
 /// Best of what the core can do: independent sums in registers.
@@ -131,9 +114,10 @@ float narrow_chain(int rounds)
     return fma_chain<Vector8>(rounds);
 }
 
-void peak(benchmark::State& state, Isa isa)
+void peak(benchmark::State& state)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(0));
+    if (only_cpu(state) || lacks(state, isa)) return;
     int const rounds = 100000;
     int const lanes = isa == Isa::avx512 ? 16 : 8;
     for (auto _ : state)
@@ -143,67 +127,68 @@ void peak(benchmark::State& state, Isa isa)
                            benchmark::Counter::kIsRate);
 }
 
-void train(benchmark::State& state, Isa isa)
+void train(benchmark::State& state)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(1));
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
-    for (auto _ : state) {
+    timed(state, step.ctx, [&] {
         module_cnn(step.ctx, step.forward());
         module_cnn_backward(step.ctx, step.backward());
-    }
+    });
     report(state, step.batch, kForwardFlop + kBackwardFlop);
 }
 
-void forward(benchmark::State& state, Isa isa)
+void forward(benchmark::State& state)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(1));
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
-    for (auto _ : state)
-        module_cnn(step.ctx, step.forward());
+    timed(state, step.ctx, [&] { module_cnn(step.ctx, step.forward()); });
     report(state, step.batch, kForwardFlop);
 }
 
-void backward(benchmark::State& state, Isa isa)
+void backward(benchmark::State& state)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(1));
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
     module_cnn(step.ctx, step.forward());
-    for (auto _ : state)
-        module_cnn_backward(step.ctx, step.backward());
+    timed(state, step.ctx, [&] { module_cnn_backward(step.ctx, step.backward()); });
     report(state, step.batch, kBackwardFlop);
 }
 
 /// Evaluation: given statistics, cells that pooling drops left out (5.15 MMAC).
-void infer(benchmark::State& state, Isa isa)
+void infer(benchmark::State& state)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(1));
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
     ModuleCnnArgs args = step.forward();
     args.norm = NormMode::given;
     args.options.dropout_rate = 0.0F;
     args.saved = {};
-    for (auto _ : state)
-        module_cnn(step.ctx, args);
+    timed(state, step.ctx, [&] { module_cnn(step.ctx, args); });
     report(state, step.batch, 2 * (5.15e6 + 0.16e6));
 }
-}  // namespace
 
-BENCHMARK_CAPTURE(peak, avx512, Isa::avx512);
-BENCHMARK_CAPTURE(peak, avx2, Isa::avx2);
-BENCHMARK_CAPTURE(forward, avx512, Isa::avx512)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(forward, avx2, Isa::avx2)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(backward, avx512, Isa::avx512)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(backward, avx2, Isa::avx2)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(infer, avx512, Isa::avx512)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(infer, avx2, Isa::avx2)->Arg(1024)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(train, avx512, Isa::avx512)
-    ->Arg(32)
-    ->Arg(256)
-    ->Arg(1024)
+BENCHMARK(peak)->Arg(0)->Arg(1);
+BENCHMARK(forward)
+    ->Apply(device_time)
+    ->ArgsProduct({{1024}, isas()})
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(train, avx2, Isa::avx2)->Arg(1024)->Unit(benchmark::kMillisecond);
+BENCHMARK(backward)
+    ->Apply(device_time)
+    ->ArgsProduct({{1024}, isas()})
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(infer)->Apply(device_time)->ArgsProduct({{1024}, isas()})->Unit(benchmark::kMillisecond);
+BENCHMARK(train)
+    ->Apply(device_time)
+    ->ArgsProduct({{32, 256, 1024}, isas()})
+    ->Unit(benchmark::kMillisecond);
+}  // namespace
 }  // namespace calofuse::bench

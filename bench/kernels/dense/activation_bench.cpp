@@ -10,40 +10,48 @@ namespace calofuse::bench {
 namespace {
 void forward(benchmark::State& state, Activation kind)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     auto const x = random_buffer(ctx, state.range(0), 1, -4, 4);
     Buffer<float> const y(ctx, state.range(0));
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         activation_forward(ctx, {.x = x.ref(), .kind = kind, .parameter = 0.3F, .y = y.ref()});
+    });
     report_bytes(state, 8.0 * static_cast<double>(state.range(0)));
 }
 
 void backward(benchmark::State& state, Activation kind)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     auto const saved = random_buffer(ctx, state.range(0), 1, -1, 4);
     auto const dy = random_buffer(ctx, state.range(0), 2);
     Buffer<float> const dx(ctx, state.range(0));
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         activation_backward(ctx, {.saved = saved.ref(),
                                   .dy = dy.ref(),
                                   .kind = kind,
                                   .parameter = 0.3F,
                                   .dx = dx.ref()});
+    });
     report_bytes(state, 16.0 * static_cast<double>(state.range(0)));
 }
 
 constexpr std::int64_t kBatch = 1024 * 9 * 64, kLarge = 1 << 24;
-BENCHMARK(copy_reference)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK_CAPTURE(forward, leaky_relu, Activation::leaky_relu)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK_CAPTURE(forward, elu, Activation::elu)->Arg(kBatch);
-BENCHMARK_CAPTURE(forward, tanh, Activation::tanh)->Arg(kBatch);
-BENCHMARK_CAPTURE(forward, sigmoid, Activation::sigmoid)->Arg(kBatch);
-BENCHMARK_CAPTURE(forward, gelu_tanh, Activation::gelu_tanh)->Arg(kBatch);
-BENCHMARK_CAPTURE(forward, gelu_exact, Activation::gelu_exact)->Arg(kBatch);
-BENCHMARK_CAPTURE(forward, softplus, Activation::softplus)->Arg(kBatch);
-BENCHMARK_CAPTURE(backward, leaky_relu, Activation::leaky_relu)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK_CAPTURE(backward, tanh, Activation::tanh)->Arg(kBatch);
-BENCHMARK_CAPTURE(backward, gelu_tanh, Activation::gelu_tanh)->Arg(kBatch);
+BENCHMARK(copy_reference)->Apply(device_time)->Arg(kBatch)->Arg(kLarge);
+BENCHMARK_CAPTURE(forward, leaky_relu, Activation::leaky_relu)
+    ->Apply(device_time)
+    ->Arg(kBatch)
+    ->Arg(kLarge);
+BENCHMARK_CAPTURE(forward, elu, Activation::elu)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(forward, tanh, Activation::tanh)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(forward, sigmoid, Activation::sigmoid)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(forward, gelu_tanh, Activation::gelu_tanh)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(forward, gelu_exact, Activation::gelu_exact)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(forward, softplus, Activation::softplus)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(backward, leaky_relu, Activation::leaky_relu)
+    ->Apply(device_time)
+    ->Arg(kBatch)
+    ->Arg(kLarge);
+BENCHMARK_CAPTURE(backward, tanh, Activation::tanh)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(backward, gelu_tanh, Activation::gelu_tanh)->Apply(device_time)->Arg(kBatch);
 }  // namespace
 }  // namespace calofuse::bench

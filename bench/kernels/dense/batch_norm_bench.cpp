@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kChannels = 64;
 
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t rows;
     Buffer<float> x, y, dy, gamma, beta, mean, variance, dgamma, dbeta;
     explicit Tensors(std::int64_t elements)
@@ -40,8 +40,7 @@ struct Tensors {
 void forward(benchmark::State& state, Statistics statistics)
 {
     Tensors t(state.range(0));
-    for (auto _ : state)
-        t.forward(statistics);
+    timed(state, t.ctx, [&] { t.forward(statistics); });
     report_bytes(state, 8.0 * static_cast<double>(state.range(0)));
 }
 
@@ -49,7 +48,7 @@ void backward(benchmark::State& state)
 {
     Tensors t(state.range(0));
     t.forward(Statistics::batch);
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         batch_norm_backward(t.ctx, {.x = t.x.ref({t.rows, kChannels}),
                                     .gamma = t.gamma.ref(),
                                     .mean = t.mean.ref(),
@@ -58,13 +57,14 @@ void backward(benchmark::State& state)
                                     .dx = t.y.ref({t.rows, kChannels}),
                                     .dgamma = t.dgamma.ref(),
                                     .dbeta = t.dbeta.ref()});
+    });
     report_bytes(state, 16.0 * static_cast<double>(state.range(0)));
 }
 
 constexpr std::int64_t kBatch = 1024 * 9 * kChannels, kLarge = 1 << 24;
-BENCHMARK(copy_reference)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK_CAPTURE(forward, batch, Statistics::batch)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK_CAPTURE(forward, given, Statistics::given)->Arg(kBatch)->Arg(kLarge);
-BENCHMARK(backward)->Arg(kBatch)->Arg(kLarge);
+BENCHMARK(copy_reference)->Apply(device_time)->Arg(kBatch)->Arg(kLarge);
+BENCHMARK_CAPTURE(forward, batch, Statistics::batch)->Apply(device_time)->Arg(kBatch)->Arg(kLarge);
+BENCHMARK_CAPTURE(forward, given, Statistics::given)->Apply(device_time)->Arg(kBatch)->Arg(kLarge);
+BENCHMARK(backward)->Apply(device_time)->Arg(kBatch)->Arg(kLarge);
 }  // namespace
 }  // namespace calofuse::bench

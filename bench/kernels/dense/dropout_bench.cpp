@@ -8,23 +8,24 @@ namespace calofuse::bench {
 namespace {
 void dropout(benchmark::State& state, float rate)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     auto const x = random_buffer(ctx, state.range(0), 1);
     Buffer<float> const y(ctx, state.range(0));
     Buffer<std::int64_t> const step(ctx, 2);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         dropout_forward(ctx, {.x = x.ref(),
                               .step = step.ref(),
                               .seed = 7,
                               .stream = 16,
                               .rate = rate,
                               .y = y.ref()});
+    });
     report_bytes(state, 8.0 * static_cast<double>(state.range(0)));
 }
 
 constexpr std::int64_t kBatch = 1024 * 9 * 64;
-BENCHMARK(copy_reference)->Arg(kBatch);
-BENCHMARK_CAPTURE(dropout, none, 0.0F)->Arg(kBatch);
-BENCHMARK_CAPTURE(dropout, quarter, 0.25F)->Arg(kBatch);
+BENCHMARK(copy_reference)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(dropout, none, 0.0F)->Apply(device_time)->Arg(kBatch);
+BENCHMARK_CAPTURE(dropout, quarter, 0.25F)->Apply(device_time)->Arg(kBatch);
 }  // namespace
 }  // namespace calofuse::bench

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kWidth = 128;
 
 struct Block {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Graphs graphs;
     Buffer<std::int32_t> row_ptr;
     Buffer<std::int64_t> step;
@@ -75,25 +75,23 @@ struct Block {
     }
 };
 
-void layer_norm_forward_cpu(benchmark::State& state)
+void layer_norm_forward(benchmark::State& state)
 {
     Block block(state.range(0), state.range(1) != 0 ? 0.2F : 0.0F);
-    for (auto _ : state)
-        block.forward();
+    timed(state, block.ctx, [&] { block.forward(); });
     report_events(state, static_cast<double>(block.graphs.events()));
     report_bytes(state, 12.0 * static_cast<double>(block.graphs.nodes() * kWidth));
 }
 
-void layer_norm_backward_cpu(benchmark::State& state)
+void layer_norm_backward(benchmark::State& state)
 {
     Block block(state.range(0), state.range(1) != 0 ? 0.2F : 0.0F);
     block.forward();
-    for (auto _ : state)
-        block.backward();
+    timed(state, block.ctx, [&] { block.backward(); });
     report_events(state, static_cast<double>(block.graphs.events()));
     report_bytes(state, 24.0 * static_cast<double>(block.graphs.nodes() * kWidth));
 }
-BENCHMARK(layer_norm_forward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(layer_norm_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(layer_norm_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(layer_norm_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
 }  // namespace
 }  // namespace calofuse::bench

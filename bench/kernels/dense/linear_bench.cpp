@@ -2,26 +2,11 @@
 /// Dense layers of the hybrid at batch 1,024 (rows 9,216 where nodes are rows). Counted: 2 N in out
 /// FLOP forward, twice that backward. Predicted: 60-75 % of a core's peak where in >= 256; less for
 /// 64 inputs, whose sums are stored after 64 steps already.
-#include <random>
-
-#include <benchmark/benchmark.h>
-
+#include "bench/support/bench.hpp"
 #include "kernels/dense/linear.hpp"
-#include "runtime/buffer.hpp"
-#include "runtime/isa.hpp"
 
 namespace calofuse::bench {
 namespace {
-std::vector<float> random_floats(std::int64_t count)
-{
-    static std::mt19937 rng(1);
-    std::uniform_real_distribution<float> draw(-1.0F, 1.0F);
-    std::vector<float> out(static_cast<std::size_t>(count));
-    for (float& v : out)
-        v = draw(rng);
-    return out;
-}
-
 struct Layer {
     std::int64_t rows, outputs;
     int groups;
@@ -33,18 +18,18 @@ struct Layer {
 };
 
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Layer layer;
     LinearGroups groups;
     Buffer<float> x, w, b, y, dy, dx, dw, db;
 
     explicit Tensors(Layer const& l)
         : layer(l)
-        , x(ctx, random_floats(l.rows * l.columns()))
-        , w(ctx, random_floats(l.columns() * l.outputs))
-        , b(ctx, random_floats(l.groups * l.outputs))
+        , x(random_buffer(ctx, l.rows * l.columns(), 1))
+        , w(random_buffer(ctx, l.columns() * l.outputs, 2))
+        , b(random_buffer(ctx, l.groups * l.outputs, 3))
         , y(ctx, l.rows * l.groups * l.outputs)
-        , dy(ctx, random_floats(l.rows * l.groups * l.outputs))
+        , dy(random_buffer(ctx, l.rows * l.groups * l.outputs, 4))
         , dx(ctx, l.rows * l.columns())
         , dw(ctx, l.columns() * l.outputs)
         , db(ctx, l.groups * l.outputs)
@@ -75,33 +60,37 @@ struct Tensors {
     }
 };
 
-void run(benchmark::State& state, Isa isa, bool backward, Layer const& layer)
+void linear(benchmark::State& state, bool backward, Layer const& layer)
 {
-    if (!cpu_has(isa)) return state.SkipWithError("not on this processor");
+    auto const isa = static_cast<Isa>(state.range(0));
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Tensors t(layer);
-    for (auto _ : state)
-        backward ? t.backward() : t.forward();
-    double const flop = (backward ? 4e-9 : 2e-9)
-                        * static_cast<double>(layer.rows * layer.columns() * layer.outputs);
-    state.counters["GFLOP/s"] = benchmark::Counter(flop * static_cast<double>(state.iterations()),
-                                                   benchmark::Counter::kIsRate);
+    timed(state, t.ctx, [&] { backward ? t.backward() : t.forward(); });
+    report_flop(state, (backward ? 4.0 : 2.0)
+                           * static_cast<double>(layer.rows * layer.columns() * layer.outputs));
 }
 
 constexpr Layer kDense0{1024, 128, 9, 256, 576};
 constexpr Layer kDense1{1024, 64, 9, 128, 128};
 constexpr Layer kNodes{9216, 64, 1, 64, 64};
 constexpr Layer kHead{1024, 64, 1, 65, 65};
-}  // namespace
 
-BENCHMARK_CAPTURE(run, forward_dense0_avx512, Isa::avx512, false, kDense0);
-BENCHMARK_CAPTURE(run, forward_dense0_avx2, Isa::avx2, false, kDense0);
-BENCHMARK_CAPTURE(run, forward_dense1_avx512, Isa::avx512, false, kDense1);
-BENCHMARK_CAPTURE(run, forward_nodes_avx512, Isa::avx512, false, kNodes);
-BENCHMARK_CAPTURE(run, forward_head_avx512, Isa::avx512, false, kHead);
-BENCHMARK_CAPTURE(run, backward_dense0_avx512, Isa::avx512, true, kDense0);
-BENCHMARK_CAPTURE(run, backward_dense0_avx2, Isa::avx2, true, kDense0);
-BENCHMARK_CAPTURE(run, backward_dense1_avx512, Isa::avx512, true, kDense1);
-BENCHMARK_CAPTURE(run, backward_nodes_avx512, Isa::avx512, true, kNodes);
-BENCHMARK_CAPTURE(run, backward_head_avx512, Isa::avx512, true, kHead);
+BENCHMARK_CAPTURE(linear, forward_dense0, false, kDense0)
+    ->Apply(device_time)
+    ->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, forward_dense1, false, kDense1)
+    ->Apply(device_time)
+    ->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, forward_nodes, false, kNodes)->Apply(device_time)->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, forward_head, false, kHead)->Apply(device_time)->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, backward_dense0, true, kDense0)
+    ->Apply(device_time)
+    ->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, backward_dense1, true, kDense1)
+    ->Apply(device_time)
+    ->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, backward_nodes, true, kNodes)->Apply(device_time)->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, backward_head, true, kHead)->Apply(device_time)->ArgsProduct({isas()});
+}  // namespace
 }  // namespace calofuse::bench

@@ -18,9 +18,9 @@ std::vector<float> graph()
     return normalised_adjacency(grid_adjacency(3, 3, GridNeighbours::eight));
 }
 
-void adjacency_forward_cpu(benchmark::State& state)
+void adjacency_forward(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = state.range(0);
     std::int64_t const size = events * kNodes * kFeatures;
     auto const a = graph();
@@ -28,27 +28,28 @@ void adjacency_forward_cpu(benchmark::State& state)
     auto const u = random_buffer(ctx, size, 1), r = random_buffer(ctx, size, 2);
     auto const bias = random_buffer(ctx, kFeatures, 3);
     Buffer<float> const y(ctx, size);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         adjacency_forward(ctx, {.a = a_in.ref({kNodes, kNodes}),
                                 .u = u.ref({events, kNodes, kFeatures}),
                                 .r = r.ref({events, kNodes, kFeatures}),
                                 .bias = bias.ref(),
                                 .activation = NodeActivation::relu,
                                 .y = y.ref({events, kNodes, kFeatures})});
+    });
     report_events(state, static_cast<double>(events));
     report_bytes(state, 3 * 4.0 * static_cast<double>(size));
 }
 
-void adjacency_backward_cpu(benchmark::State& state)
+void adjacency_backward(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = state.range(0);
     std::int64_t const size = events * kNodes * kFeatures;
     auto const a = graph();
     Buffer<float> const a_in(ctx, std::span<float const>(a));
     auto const y = random_buffer(ctx, size, 1), dy = random_buffer(ctx, size, 2);
     Buffer<float> const du(ctx, size), dr(ctx, size), dbias(ctx, kFeatures);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         adjacency_backward(ctx, {.a = a_in.ref({kNodes, kNodes}),
                                  .y = y.ref({events, kNodes, kFeatures}),
                                  .dy = dy.ref({events, kNodes, kFeatures}),
@@ -56,10 +57,11 @@ void adjacency_backward_cpu(benchmark::State& state)
                                  .du = du.ref({events, kNodes, kFeatures}),
                                  .dr = dr.ref({events, kNodes, kFeatures}),
                                  .dbias = dbias.ref()});
+    });
     report_events(state, static_cast<double>(events));
     report_bytes(state, 6 * 4.0 * static_cast<double>(size));
 }
-BENCHMARK(adjacency_forward_cpu)->Arg(1024)->Arg(16384);
-BENCHMARK(adjacency_backward_cpu)->Arg(1024)->Arg(16384);
+BENCHMARK(adjacency_forward)->Apply(device_time)->Arg(1024)->Arg(16384);
+BENCHMARK(adjacency_backward)->Apply(device_time)->Arg(1024)->Arg(16384);
 }  // namespace
 }  // namespace calofuse::bench

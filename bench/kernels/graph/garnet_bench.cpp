@@ -12,7 +12,6 @@
 
 #include "bench/support/bench.hpp"
 #include "kernels/graph/garnet.hpp"
-#include "runtime/isa.hpp"
 
 namespace calofuse::bench {
 namespace {
@@ -31,7 +30,7 @@ std::vector<std::int32_t> equal_graphs(std::int64_t events)
 }
 
 struct Layer {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t events, rows;
     Buffer<std::int32_t> row_ptr, winner;
     Buffer<float> f, d, w, agg, df, dd, dw, z, dz, y;
@@ -102,34 +101,32 @@ struct Layer {
 void garnet(benchmark::State& state, void (Layer::*pass)(), std::int64_t flop_per_node)
 {
     auto const isa = static_cast<Isa>(state.range(1));
-    if (!cpu_has(isa)) return state.SkipWithError("this processor has no AVX-512");
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Layer layer(state.range(0));
-    for (auto _ : state)
-        (layer.*pass)();
-    state.SetLabel(name_of(isa));
+    timed(state, layer.ctx, [&] { (layer.*pass)(); });
     report_events(state, static_cast<double>(layer.events));
     report_flop(state, static_cast<double>(layer.rows * flop_per_node));
 }
-void garnet_collect_cpu(benchmark::State& state)
+void garnet_collect(benchmark::State& state)
 {
     garnet(state, &Layer::collect, 3 * kAggregators * kCollected);
 }
-void garnet_collect_backward_cpu(benchmark::State& state)
+void garnet_collect_backward(benchmark::State& state)
 {
     garnet(state, &Layer::collect_backward, 4 * kAggregators * kCollected);
 }
-void garnet_spread_cpu(benchmark::State& state)
+void garnet_spread(benchmark::State& state)
 {
     garnet(state, &Layer::spread, 2 * kAggregators * kOutputs);
 }
-void garnet_spread_backward_cpu(benchmark::State& state)
+void garnet_spread_backward(benchmark::State& state)
 {
     garnet(state, &Layer::spread_backward, 4 * kAggregators * kOutputs);
 }
-BENCHMARK(garnet_collect_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(garnet_collect_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(garnet_spread_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(garnet_spread_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(garnet_collect)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(garnet_collect_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(garnet_spread)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(garnet_spread_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
 }  // namespace
 }  // namespace calofuse::bench

@@ -21,7 +21,7 @@ constexpr std::int64_t kChannels = 32;
 constexpr std::int64_t kWidth = kHeads * kChannels;
 
 struct Layer {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Graphs graphs;
     Buffer<std::int32_t> row_ptr, edge_ptr, source;
     Buffer<std::int64_t> step;
@@ -82,31 +82,30 @@ struct Layer {
     }
 };
 
-void gat_forward_cpu(benchmark::State& state)
+void gat_forward(benchmark::State& state)
 {
     Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
-    for (auto _ : state)
-        layer.forward();
+    timed(state, layer.ctx, [&] { layer.forward(); });
     report_events(state, static_cast<double>(layer.graphs.events()));
     report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (2 * kWidth + 12)));
 }
 
-void gat_backward_cpu(benchmark::State& state)
+void gat_backward(benchmark::State& state)
 {
     Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
     layer.forward();
-    for (auto _ : state)
-        layer.backward();
+    timed(state, layer.ctx, [&] { layer.backward(); });
     report_events(state, static_cast<double>(layer.graphs.events()));
     report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (4 * kWidth + 12)));
 }
-BENCHMARK(gat_forward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(gat_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(gat_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(gat_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
 
 /// h, y, their gradients, `saved` and the graph, in bytes an event; what a tensor of (edges x
 /// channels) would take, for comparison.
 void step_bytes(benchmark::State& state)
 {
+    if (only_cpu(state)) return;
     Graphs const graphs = random_graphs(256, static_cast<std::int32_t>(state.range(0)));
     auto const events = static_cast<double>(graphs.events());
     auto const nodes = static_cast<double>(graphs.nodes());

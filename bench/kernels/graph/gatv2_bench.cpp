@@ -17,7 +17,7 @@ constexpr std::int64_t kChannels = 32;
 constexpr std::int64_t kWidth = kHeads * kChannels;
 
 struct Layer {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Graphs graphs;
     Buffer<std::int32_t> row_ptr, edge_ptr, source;
     Buffer<std::int64_t> step;
@@ -78,26 +78,24 @@ struct Layer {
     }
 };
 
-void gatv2_forward_cpu(benchmark::State& state)
+void gatv2_forward(benchmark::State& state)
 {
     Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
-    for (auto _ : state)
-        layer.forward();
+    timed(state, layer.ctx, [&] { layer.forward(); });
     report_events(state, static_cast<double>(layer.graphs.events()));
     report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (3 * kWidth + 4)));
 }
 
-void gatv2_backward_cpu(benchmark::State& state)
+void gatv2_backward(benchmark::State& state)
 {
     Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
     layer.forward();
-    for (auto _ : state)
-        layer.backward();
+    timed(state, layer.ctx, [&] { layer.backward(); });
     report_events(state, static_cast<double>(layer.graphs.events()));
     report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (7 * kWidth + 4)));
 }
-BENCHMARK(gatv2_forward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(gatv2_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(gatv2_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(gatv2_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
 
 }  // namespace
 }  // namespace calofuse::bench

@@ -12,7 +12,6 @@
 
 #include "bench/support/bench.hpp"
 #include "kernels/graph/gravnet.hpp"
-#include "runtime/isa.hpp"
 
 namespace calofuse::bench {
 namespace {
@@ -46,7 +45,7 @@ std::vector<std::int32_t> random_neighbours(std::int64_t events)
 }
 
 struct Layer {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t events, rows;
     Buffer<std::int32_t> row_ptr, neighbour;
     Buffer<float> s, h, y, ds, dh;
@@ -91,25 +90,23 @@ struct Layer {
 void gravnet(benchmark::State& state, void (Layer::*pass)(), double flop_per_channel)
 {
     auto const isa = static_cast<Isa>(state.range(1));
-    if (!cpu_has(isa)) return state.SkipWithError("this processor has no AVX-512");
+    if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Layer layer(state.range(0));
-    for (auto _ : state)
-        (layer.*pass)();
-    state.SetLabel(name_of(isa));
+    timed(state, layer.ctx, [&] { (layer.*pass)(); });
     report_events(state, static_cast<double>(layer.events));
     report_flop(state, flop_per_channel * static_cast<double>(kNeighbours + 1)
                            * static_cast<double>(layer.rows * kFeatures));
 }
-void gravnet_forward_cpu(benchmark::State& state)
+void gravnet_forward(benchmark::State& state)
 {
     gravnet(state, &Layer::forward, 3);
 }
-void gravnet_backward_cpu(benchmark::State& state)
+void gravnet_backward(benchmark::State& state)
 {
     gravnet(state, &Layer::backward, 6);
 }
-BENCHMARK(gravnet_forward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
-BENCHMARK(gravnet_backward_cpu)->ArgsProduct({{32, 1024}, {0, 1}});
+BENCHMARK(gravnet_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(gravnet_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
 }  // namespace
 }  // namespace calofuse::bench

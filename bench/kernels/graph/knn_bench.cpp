@@ -12,6 +12,7 @@
 /// with k = 8 and 128 ms with k = 40, three times the prediction; all pairs 1.1 .. 2.1 s.
 /// The tree begins to win between 512 and 1,024 points.
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "bench/support/bench.hpp"
@@ -21,7 +22,7 @@ namespace calofuse::bench {
 namespace {
 void knn_small(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = 1024, hits = state.range(0), k = state.range(1);
     auto const x = random_buffer(ctx, events * hits * 2, 1);
     std::vector<std::int32_t> row_ptr;
@@ -30,10 +31,11 @@ void knn_small(benchmark::State& state)
     row_ptr.back() = static_cast<std::int32_t>(events * hits);
     Buffer<std::int32_t> const rows(ctx, std::span<std::int32_t const>(row_ptr));
     Buffer<std::int32_t> const neighbours(ctx, events * hits * k);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         knn(ctx, {.x = x.ref({events * hits, 2}),
                   .row_ptr = rows.ref(),
                   .neighbours = neighbours.ref({events * hits, k})});
+    });
     report_events(state, static_cast<double>(events));
     report_bytes(state, 4.0 * static_cast<double>(events * hits * (2 + k)));
 }
@@ -67,7 +69,7 @@ std::vector<float> large_event()
 
 void large(benchmark::State& state, bool tree)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     auto const hits = large_event();
     auto const points = static_cast<std::int64_t>(hits.size()) / 3;
     std::int64_t const k = state.range(0);
@@ -80,8 +82,10 @@ void large(benchmark::State& state, bool tree)
                        .row_ptr = rows.ref(),
                        .neighbours = neighbours.ref({points, k}),
                        .squared_distance = distance.ref({points, k})};
-    for (auto _ : state)
+    timed(state, ctx, [&] {
+        if (on_cuda()) return knn(ctx, args);
         cpu::knn_by(ctx, args, tree ? cpu::KnnMethod::tree : cpu::KnnMethod::all_pairs);
+    });
     state.counters["points/s"] = benchmark::Counter(static_cast<double>(points),
                                                     benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -91,13 +95,15 @@ void knn_large(benchmark::State& state)
 }
 void knn_large_all_pairs(benchmark::State& state)
 {
+    if (only_cpu(state)) return;
     large(state, false);
 }
 
 /// Where the tree begins to win: 64 events of equal size.
 void knn_crossover(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    if (only_cpu(state)) return;
+    Context ctx = bench_context();
     std::int64_t const events = 64, hits = state.range(0), k = 8;
     bool const tree = state.range(1) != 0;
     auto const x = random_buffer(ctx, events * hits * 3, 1);
@@ -106,16 +112,22 @@ void knn_crossover(benchmark::State& state)
         row_ptr.push_back(static_cast<std::int32_t>(b * hits));
     Buffer<std::int32_t> const rows(ctx, std::span<std::int32_t const>(row_ptr));
     Buffer<std::int32_t> const neighbours(ctx, events * hits * k);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         cpu::knn_by(ctx,
                     {.x = x.ref({events * hits, 3}),
                      .row_ptr = rows.ref(),
                      .neighbours = neighbours.ref({events * hits, k})},
                     tree ? cpu::KnnMethod::tree : cpu::KnnMethod::all_pairs);
+    });
     report_events(state, static_cast<double>(events));
 }
-BENCHMARK(knn_small)->Args({25, 8})->Args({25, 16})->Args({88, 8})->Args({249, 8});
-BENCHMARK(knn_large)->Arg(8)->Arg(16)->Arg(40)->Unit(benchmark::kMillisecond);
+BENCHMARK(knn_small)
+    ->Apply(device_time)
+    ->Args({25, 8})
+    ->Args({25, 16})
+    ->Args({88, 8})
+    ->Args({249, 8});
+BENCHMARK(knn_large)->Apply(device_time)->Arg(8)->Arg(16)->Arg(40)->Unit(benchmark::kMillisecond);
 BENCHMARK(knn_large_all_pairs)->Arg(8)->Arg(40)->Unit(benchmark::kMillisecond);
 BENCHMARK(knn_crossover)->ArgsProduct({{64, 128, 256, 512, 1024}, {0, 1}});
 }  // namespace

@@ -26,7 +26,7 @@ constexpr std::int64_t kNeighbours = 8;
 
 /// Random hits and their nearest neighbours.
 struct Hits {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<float> x = random_buffer(ctx, kNodes * 2, 1);
     Buffer<std::int32_t> row_ptr{ctx, kEvents + 1}, edge_ptr{ctx, kNodes + 1},
         source{ctx, kNodes*kNeighbours};
@@ -53,7 +53,7 @@ void gcn(benchmark::State& state, bool backward)
     std::int64_t const channels = state.range(0);
     auto const u = random_buffer(hits.ctx, kNodes * channels, 2);
     Buffer<float> const y(hits.ctx, kNodes * channels), dbias(hits.ctx, channels);
-    for (auto _ : state)
+    timed(state, hits.ctx, [&] {
         if (backward)
             gcn_backward(hits.ctx, {.row_ptr = hits.row_ptr.ref(),
                                     .edge_ptr = hits.edge_ptr.ref(),
@@ -67,6 +67,7 @@ void gcn(benchmark::State& state, bool backward)
                                    .edge_ptr = hits.edge_ptr.ref(),
                                    .source = hits.source.ref(),
                                    .y = y.ref({kNodes, channels})});
+    });
     report_events(state, kEvents);
     report_bytes(state, 8.0 * static_cast<double>(kNodes * channels));
 }
@@ -98,7 +99,7 @@ void edge_conv(benchmark::State& state, bool backward)
                                      .winner = winner.ref({kNodes, width})});
     };
     forward();
-    for (auto _ : state)
+    timed(state, hits.ctx, [&] {
         if (backward)
             edge_conv_backward(hits.ctx, {.target = rows(t),
                                           .neighbour = rows(s),
@@ -115,6 +116,7 @@ void edge_conv(benchmark::State& state, bool backward)
                                           .dbias = dbias.ref()});
         else
             forward();
+    });
     report_events(state, kEvents);
     bool const on_edges = aggregate == EdgeAggregate::max && !backward;
     report_flop(state, (backward ? 4.0 : 2.0) * static_cast<double>(width * width)
@@ -126,13 +128,14 @@ void edge_features_knn(benchmark::State& state)
     Hits hits;
     auto const energy = random_buffer(hits.ctx, kNodes, 2, 1.0F, 1e3F);
     Buffer<float> const features(hits.ctx, kNodes * kNeighbours * 4);
-    for (auto _ : state)
+    timed(state, hits.ctx, [&] {
         edge_features(hits.ctx, {.x = hits.x.ref({kNodes, 2}),
                                  .energy = energy.ref(),
                                  .row_ptr = hits.row_ptr.ref(),
                                  .edge_ptr = hits.edge_ptr.ref(),
                                  .source = hits.source.ref(),
                                  .features = features.ref({kNodes * kNeighbours, 4})});
+    });
     report_events(state, kEvents);
     report_bytes(state, 4.0 * static_cast<double>(kNodes * (3 + 5 * kNeighbours)));
 }
@@ -142,20 +145,23 @@ void csr_symmetrise_knn(benchmark::State& state)
     Hits hits;
     Buffer<std::int32_t> const edge_ptr(hits.ctx, kNodes + 1),
         source(hits.ctx, kNodes * (2 * kNeighbours + 1));
-    for (auto _ : state)
+    timed(state, hits.ctx, [&] {
         csr_symmetrise(hits.ctx, {.row_ptr = hits.row_ptr.ref(),
                                   .edge_ptr = hits.edge_ptr.ref(),
                                   .source = hits.source.ref(),
                                   .loops = Loops::all,
                                   .out_edge_ptr = edge_ptr.ref(),
                                   .out_source = source.ref()});
+    });
     report_events(state, kEvents);
 }
-BENCHMARK_CAPTURE(gcn, forward, false)->Arg(32)->Arg(128);
-BENCHMARK_CAPTURE(gcn, backward, true)->Arg(32)->Arg(128);
-BENCHMARK_CAPTURE(edge_conv, forward, false)->ArgsProduct({{64}, {0, 1, 2}});  // max, sum, mean
-BENCHMARK_CAPTURE(edge_conv, backward, true)->ArgsProduct({{64}, {0, 1, 2}});
-BENCHMARK(edge_features_knn);
-BENCHMARK(csr_symmetrise_knn);
+BENCHMARK_CAPTURE(gcn, forward, false)->Apply(device_time)->Arg(32)->Arg(128);
+BENCHMARK_CAPTURE(gcn, backward, true)->Apply(device_time)->Arg(32)->Arg(128);
+BENCHMARK_CAPTURE(edge_conv, forward, false)
+    ->Apply(device_time)
+    ->ArgsProduct({{64}, {0, 1, 2}});  // max, sum, mean
+BENCHMARK_CAPTURE(edge_conv, backward, true)->Apply(device_time)->ArgsProduct({{64}, {0, 1, 2}});
+BENCHMARK(edge_features_knn)->Apply(device_time);
+BENCHMARK(csr_symmetrise_knn)->Apply(device_time);
 }  // namespace
 }  // namespace calofuse::bench

@@ -12,34 +12,36 @@ constexpr std::int64_t kNodes = 9;
 constexpr std::int64_t kFeatures = 64;
 constexpr std::int64_t kWidth = kFeatures + 1;
 
-void readout_forward_cpu(benchmark::State& state)
+void readout_forward(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = state.range(0);
     auto const x = random_buffer(ctx, events * kNodes * kFeatures, 1);
     Buffer<float> const y(ctx, events * kWidth);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         readout_forward(ctx, {.x = x.ref({events, kNodes, kFeatures}),
                               .kind = ReadoutKind::mean,
                               .y = y.ref({events, kWidth})});
+    });
     report_events(state, static_cast<double>(events));
     report_bytes(state, 4.0 * static_cast<double>(events * (kNodes + 1) * kFeatures));
 }
 
-void readout_backward_cpu(benchmark::State& state)
+void readout_backward(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = state.range(0);
     auto const dy = random_buffer(ctx, events * kWidth, 1);
     Buffer<float> const dx(ctx, events * kNodes * kFeatures);
-    for (auto _ : state)
+    timed(state, ctx, [&] {
         readout_backward(ctx, {.kind = ReadoutKind::mean,
                                .dy = dy.ref({events, kWidth}),
                                .dx = dx.ref({events, kNodes, kFeatures})});
+    });
     report_events(state, static_cast<double>(events));
     report_bytes(state, 4.0 * static_cast<double>(events * (2 * kNodes + 1) * kFeatures));
 }
-BENCHMARK(readout_forward_cpu)->Arg(1024)->Arg(16384);
-BENCHMARK(readout_backward_cpu)->Arg(1024)->Arg(16384);
+BENCHMARK(readout_forward)->Apply(device_time)->Arg(1024)->Arg(16384);
+BENCHMARK(readout_backward)->Apply(device_time)->Arg(1024)->Arg(16384);
 }  // namespace
 }  // namespace calofuse::bench

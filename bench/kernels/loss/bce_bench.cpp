@@ -8,7 +8,7 @@ namespace {
 constexpr std::int64_t kEvents = 1024;
 
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<float> logits = random_buffer(ctx, kEvents, 1, -4, 4);
     Buffer<float> target = random_buffer(ctx, kEvents, 2, 0, 1);
     Buffer<float> weight = random_buffer(ctx, kEvents, 3, 0, 2);
@@ -18,26 +18,28 @@ struct Tensors {
 void bce_loss(benchmark::State& state)
 {
     Tensors t;
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         bce_forward(t.ctx, {.logits = t.logits.ref(),
                             .target = t.target.ref(),
                             .weight = t.weight.ref(),
                             .loss = t.loss.ref()});
+    });
     report_events(state, kEvents);
 }
 
 void bce_gradient(benchmark::State& state)
 {
     Tensors t;
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         bce_backward(t.ctx, {.logits = t.logits.ref(),
                              .target = t.target.ref(),
                              .weight = t.weight.ref(),
                              .dlogits = t.dlogits.ref()});
+    });
     report_events(state, kEvents);
 }
 
-BENCHMARK(bce_loss);
-BENCHMARK(bce_gradient);
+BENCHMARK(bce_loss)->Apply(device_time);
+BENCHMARK(bce_gradient)->Apply(device_time);
 }  // namespace
 }  // namespace calofuse::bench

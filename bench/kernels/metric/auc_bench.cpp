@@ -9,9 +9,9 @@
 
 namespace calofuse::bench {
 namespace {
-void auc_cpu(benchmark::State& state)
+void auc(benchmark::State& state)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     std::int64_t const events = state.range(0);
     auto const score = random_buffer(ctx, events, 1);
     std::vector<std::uint8_t> labels(static_cast<std::size_t>(events));
@@ -19,10 +19,10 @@ void auc_cpu(benchmark::State& state)
         labels[i] = static_cast<std::uint8_t>(random_words(2, 0, 0, i).w[0] & 1U);
     Buffer<std::uint8_t> const label(ctx, std::span<std::uint8_t const>(labels));
     Buffer<double> const area(ctx, 1);
-    for (auto _ : state)
-        auc(ctx, {.score = score.ref(), .label = label.ref(), .auc = area.ref()});
+    timed(state, ctx,
+          [&] { auc(ctx, {.score = score.ref(), .label = label.ref(), .auc = area.ref()}); });
     report_events(state, static_cast<double>(events));
 }
-BENCHMARK(auc_cpu)->Arg(100'000)->Arg(2'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(auc)->Apply(device_time)->Arg(100'000)->Arg(2'000'000)->Unit(benchmark::kMillisecond);
 }  // namespace
 }  // namespace calofuse::bench

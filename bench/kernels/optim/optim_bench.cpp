@@ -8,7 +8,7 @@
 namespace calofuse::bench {
 namespace {
 struct Tensors {
-    Context ctx = Context::cpu(1);
+    Context ctx = bench_context();
     Buffer<float> w, dw, m, v;
     Buffer<double> rate;
     Buffer<std::int64_t> step;
@@ -25,7 +25,7 @@ struct Tensors {
 void adam(benchmark::State& state, AdamRule rule)
 {
     Tensors t(state.range(0));
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         adam_update(t.ctx, {.dw = t.dw.ref(),
                             .learning_rate = t.rate.ref(),
                             .step = t.step.ref(),
@@ -33,25 +33,27 @@ void adam(benchmark::State& state, AdamRule rule)
                             .w = t.w.ref(),
                             .m = t.m.ref(),
                             .v = t.v.ref()});
+    });
     report_bytes(state, 28.0 * static_cast<double>(state.range(0)));
 }
 
 void sgd(benchmark::State& state)
 {
     Tensors t(state.range(0));
-    for (auto _ : state)
+    timed(state, t.ctx, [&] {
         sgd_update(t.ctx, {.dw = t.dw.ref(),
                            .learning_rate = t.rate.ref(),
                            .momentum = 0.9,
                            .w = t.w.ref(),
                            .m = t.m.ref()});
+    });
     report_bytes(state, 20.0 * static_cast<double>(state.range(0)));
 }
 
 constexpr std::int64_t kHybrid = 779'457;
-BENCHMARK(copy_reference)->Arg(kHybrid)->Arg(1 << 24);
-BENCHMARK_CAPTURE(adam, keras, AdamRule::keras)->Arg(kHybrid)->Arg(1 << 24);
-BENCHMARK_CAPTURE(adam, torch, AdamRule::torch)->Arg(kHybrid);
-BENCHMARK(sgd)->Arg(kHybrid)->Arg(1 << 24);
+BENCHMARK(copy_reference)->Apply(device_time)->Arg(kHybrid)->Arg(1 << 24);
+BENCHMARK_CAPTURE(adam, keras, AdamRule::keras)->Apply(device_time)->Arg(kHybrid)->Arg(1 << 24);
+BENCHMARK_CAPTURE(adam, torch, AdamRule::torch)->Apply(device_time)->Arg(kHybrid);
+BENCHMARK(sgd)->Apply(device_time)->Arg(kHybrid)->Arg(1 << 24);
 }  // namespace
 }  // namespace calofuse::bench
