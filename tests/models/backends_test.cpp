@@ -19,7 +19,7 @@ void PrintTo(Network n, std::ostream* os)
 
 std::unique_ptr<Model> make_model(Context& ctx, Network network)
 {
-    bool const small = on_emulator() || !on_cuda();
+    bool const small = small_cases() || !on_cuda();
     if (network == Network::hybrid) {
         HybridConfig c;
         if (small) {
@@ -41,11 +41,11 @@ std::unique_ptr<Model> make_model(Context& ctx, Network network)
 
 std::int64_t batch_size()
 {
-    return on_cuda() && !on_emulator() ? 256 : 8;
+    return on_cuda() && !small_cases() ? 256 : 8;
 }
 std::int64_t num_steps()
 {
-    return on_cuda() && !on_emulator() ? 20 : 6;
+    return on_cuda() && !small_cases() ? 20 : 6;
 }
 
 struct Trained {

@@ -18,8 +18,9 @@ inline bool on_cuda()
 {
     return backend() == Backend::cuda;
 }
-/// On the emulator cases are smaller.
-bool on_emulator();
+/// Whether cases should be small: on the emulator, and where CALOFUSE_TEST_TINY is set, as under
+/// compute-sanitizer (profiling/gpu_check.sh).
+bool small_cases();
 inline Context make_context(int threads = 0)
 {
     return on_cuda() ? Context::cuda() : Context::cpu(threads);

@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/backend_test.hpp"
@@ -7,9 +9,9 @@ Backend backend()
 {
     return Backend::cpu;
 }
-bool on_emulator()
+bool small_cases()
 {
-    return false;
+    return std::getenv("CALOFUSE_TEST_TINY") != nullptr;
 }
 }  // namespace calofuse::test
 
