@@ -33,6 +33,19 @@ struct TapRowTile {
         }
     }
 
+    /// to (3, C', C') at (row, column), rows below C'
+    __device__ void store(float* to, int row, int column, int padded) const
+    {
+#pragma unroll
+        for (int tap = 0; tap < 3; ++tap)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                if (row + i < padded)
+                    *reinterpret_cast<float4*>(to + (std::int64_t{tap} * padded + row + i) * padded
+                                               + column) =
+                        make_float4(sum[tap][i][0], sum[tap][i][1], sum[tap][i][2], sum[tap][i][3]);
+    }
+
   private:
     static __device__ float4 at(float const* p, int col)
     {
@@ -107,21 +120,10 @@ __device__ void weight_gradient_of_slice(CnnPlan const& plan,
             tile.multiply<kSide>(shared.a1 + (row + down) * At::kWidth * kTileColumns + a1_at,
                                  shared.dz2 + row * kSide * kTileColumns + dz2_at);
     }
-    if (first_out + dz2_at >= plan.padded) return;
-#pragma unroll
-    for (int tap = 0; tap < 3; ++tap)
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            if (first_in + a1_at + i >= plan.padded) continue;
-            float* const to =
-                dw2
-                + ((std::int64_t{blockIdx.x} * kConvTaps + blockIdx.y * 3 + tap) * plan.padded
-                   + first_in + a1_at + i)
-                      * plan.padded
-                + first_out + dz2_at;
-            *reinterpret_cast<float4*>(to) = make_float4(tile.sum[tap][i][0], tile.sum[tap][i][1],
-                                                         tile.sum[tap][i][2], tile.sum[tap][i][3]);
-        }
+    int const row = first_in + a1_at, left = first_out + dz2_at;
+    float* const part =
+        dw2 + (std::int64_t{blockIdx.x} * 3 + blockIdx.y) * 3 * plan.padded * plan.padded;
+    if (left < plan.padded) tile.store(part, row, left, plan.padded);
 }
 
 /// dw2 (slices, 9, C', C')

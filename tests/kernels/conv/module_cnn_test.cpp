@@ -188,9 +188,14 @@ Outputs train(CnnProblem const& p, float rate, Values const& dy, int threads)
 }
 
 /// A pass without backward; `given` statistics or those of the batch.
-std::vector<float> infer(CnnProblem const& p, CnnState const* given, int threads = 1)
+std::vector<float> infer(CnnProblem const& p,
+                         CnnState const* given,
+                         int threads = 1,
+                         float rate = 0.0F,
+                         std::int64_t first_event = 0)
 {
     Context ctx = make_context(threads);
+    OnDevice<std::int64_t> const step(ctx, {kStep, first_event}, {2});
     Tensors const t(ctx, p, p.w, 9.0F);
     Values const* const stats[] = {
         given != nullptr ? &given->mean1 : nullptr, given != nullptr ? &given->var1 : nullptr,
@@ -202,9 +207,9 @@ std::vector<float> infer(CnnProblem const& p, CnnState const* given, int threads
     }
     module_cnn(ctx, {.x = t.x.ref(),
                      .weights = t.weights(),
-                     .options = options_of(p, 0.0F),
+                     .options = options_of(p, rate),
                      .norm = given != nullptr ? NormMode::given : NormMode::batch,
-                     .step = {},
+                     .step = step.ref(),
                      .stats = t.stats(),
                      .y = t.y.ref(),
                      .saved = {}});
@@ -351,6 +356,19 @@ TEST(ModuleCnnDropout, keeps_the_stated_share)
     auto const dropped = static_cast<double>(std::count(y.begin(), y.end(), 0.0F));
     double const share = dropped / static_cast<double>(y.size());
     EXPECT_NEAR(share, 0.3, 5 * std::sqrt(0.3 * 0.7 / static_cast<double>(y.size())));
+}
+
+/// Also where an event's first element is not the first of its block of random words.
+TEST(ModuleCnnDropout, mask_follows_the_number_of_the_event)
+{
+    CnnProblem const p = make_problem({"", 5, 7});
+    CnnState const given = forward(p);
+    CnnProblem last = p;
+    last.batch = 2;
+    last.x.erase(last.x.begin(), last.x.end() - 2 * kNumCells);
+    auto const all = infer(p, &given, 1, 0.5F);
+    auto const got = infer(last, &given, 1, 0.5F, 3);
+    EXPECT_TRUE(same_bits(got, {all.end() - static_cast<std::ptrdiff_t>(got.size()), all.end()}));
 }
 
 TEST(ModuleCnnGradient, oracle_agrees_with_finite_differences)
