@@ -107,7 +107,7 @@ def run_cases(program, cases, order):
 def control(program, mutant, order):
     code, said = run_cases(program, mutant["cases"], order)
     passed = re.search(r"\[  PASSED  \] (\d+) test", said)
-    if code != 0 or not passed or passed[1] == "0" or "[  SKIPPED ]" in said:
+    if code != 0 or not passed or passed[1] == "0":
         raise NotPlanted(f"without the bug, {mutant['cases']} does not pass ({order}):\n{said[-4000:]}")
 
 
