@@ -1,5 +1,6 @@
 #include "driver/store_scorer.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "driver/settings.hpp"
@@ -47,6 +48,7 @@ StoreScorer::StoreScorer(Context& ctx,
                          DataOn data_on)
     : model_(restore_model(ctx, checkpoint))
     , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc, {}, data_on)
-    , scorer_(ctx, *model_, input_, kBatch, Mode::evaluate)
+    , scorer_(
+          ctx, *model_, input_, std::clamp<std::int64_t>(events.size(), 1, kBatch), Mode::evaluate)
 {}
 }  // namespace calofuse

@@ -86,6 +86,15 @@ EarlyStopping::State early_stopping_from(nlohmann::json const& p)
             .best_epoch = p.at("best_epoch")};
 }
 
+EventInput resident_events(Context& ctx,
+                           Options const& settings,
+                           EventSet const& events,
+                           InputScaling const& scaling)
+{
+    Context::Purpose const purpose(ctx, "events");
+    return {ctx, scaling, events.adc, events.label, data_on(settings, ctx, events)};
+}
+
 OptimizerConfig optimizer_config(Options const& s)
 {
     return {.name = s.get_string("train.optimizer"),
@@ -111,7 +120,7 @@ Trainer::Trainer(Context& ctx,
     , split_(split)
     , run_(run)
     , hooks_(std::move(hooks))
-    , input_(ctx, scaling, events.adc, events.label, data_on(settings, ctx, events))
+    , input_(resident_events(ctx, settings, events, scaling))
     , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
     , early_stopping_(early_stopping_config(settings))
     , started_(now_s())
@@ -120,19 +129,37 @@ Trainer::Trainer(Context& ctx,
     if (n == 0)
         throw Error(Exit::data, "CF-TRN-01", "there is no labelled event to train on",
                     "convert folders named electron and hadron");
-    auto const seed = static_cast<std::uint64_t>(settings.get_int("general.seed"));
-    model_ = find_model(model_name).make(ctx, settings, seed);
-    optimizer_ = std::make_unique<Optimizer>(ctx, model_->parameters(), optimizer_config(settings));
-    std::int64_t const batch = std::min(settings.get_int("train.batch_size"), n);
-    step_ = std::make_unique<TrainingStep>(ctx, *model_, input_, *optimizer_, batch,
-                                           settings.get_int("train.steps_per_graph"));
-    scorer_ = std::make_unique<Scorer>(ctx, *model_, input_, kScoringBatch, Mode::evaluate);
+    make_model();
+    make_programs(n);
+}
+
+void Trainer::make_model()
+{
+    Context::Purpose const purpose(ctx_, "weights and optimiser");
+    auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
+    model_ = find_model(model_name_).make(ctx_, settings_, seed);
+    optimizer_ =
+        std::make_unique<Optimizer>(ctx_, model_->parameters(), optimizer_config(settings_));
+}
+
+/// What an epoch of `num_train` events runs.
+void Trainer::make_programs(std::int64_t num_train)
+{
+    {
+        Context::Purpose const purpose(ctx_, "training step");
+        std::int64_t const batch = std::min(settings_.get_int("train.batch_size"), num_train);
+        step_ = std::make_unique<TrainingStep>(ctx_, *model_, input_, *optimizer_, batch,
+                                               settings_.get_int("train.steps_per_graph"));
+    }
+    Context::Purpose const purpose(ctx_, "evaluation");
+    std::int64_t const scoring_batch = std::min(kScoringBatch, events_.size());
+    scorer_ = std::make_unique<Scorer>(ctx_, *model_, input_, scoring_batch, Mode::evaluate);
     if (model_->parameters().num_state() == 0) return;
-    std::int64_t const wanted = std::min(settings.get_int("train.bn_events"), n);
+    std::int64_t const wanted = std::min(settings_.get_int("train.bn_events"), num_train);
     std::int64_t const calibration_batch = std::min(kScoringBatch, wanted);
     calibrator_ =
-        std::make_unique<Scorer>(ctx, *model_, input_, calibration_batch, Mode::calibrate);
-    calibration_rows_ = spread(split.train, wanted / calibration_batch * calibration_batch);
+        std::make_unique<Scorer>(ctx_, *model_, input_, calibration_batch, Mode::calibrate);
+    calibration_rows_ = spread(split_.train, wanted / calibration_batch * calibration_batch);
 }
 
 TrainingEnd Trainer::run()

@@ -65,6 +65,8 @@ class Trainer {
     std::int64_t planned_bytes() const;
 
   private:
+    void make_model();
+    void make_programs(std::int64_t num_train);
     bool train_epoch();
     EpochFigures finish_epoch();
     double refresh_statistics();

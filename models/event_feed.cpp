@@ -5,7 +5,7 @@
 
 #include "kernels/calo/batch.hpp"
 #include "kernels/calo/shuffle.hpp"
-#include "runtime/parallel.hpp"
+#include "runtime/range.hpp"
 
 namespace calofuse {
 namespace {
@@ -149,6 +149,7 @@ void EventFeed::run(std::int64_t batches, std::function<void()> const& one_batch
 {
     std::int64_t const end = batches_done_ + batches;
     while (batches_done_ < end) {
+        Range const range("batches");
         if (ring_) use_chunk(batches_done_ / per_graph_);
         bool const whole_graph = ctx_->backend() == Backend::cuda && !eager_ && warm_
                                  && batches_done_ % per_graph_ == 0

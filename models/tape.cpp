@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "kernels/dense/zero_rows.hpp"
+#include "runtime/range.hpp"
 
 namespace calofuse {
 namespace {
@@ -67,6 +68,7 @@ void Tape::record(char const* name, std::function<void()> forward, std::function
 
 void Tape::play(Call const& call, std::function<void()> const& function, char const* suffix)
 {
+    Range const range(call.name);
     if (!timer_) return function();
     auto const begin = std::chrono::steady_clock::now();
     function();

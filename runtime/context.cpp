@@ -54,6 +54,8 @@ struct Context::Pool {
     std::vector<Block> blocks;
     int owner = 0, num_owners = 0;  ///< of what is taken now
     std::int64_t num_allocations = 0;
+    char const* purpose = "other";
+    std::vector<MemoryUse> use;
 
     /// On a GPU sizes never follow the data, and exact sizes let a checker see every access past
     /// the end. On the CPU sizes up to kHugePage are powers of two, so that scratch whose size
@@ -85,12 +87,20 @@ struct Context::Pool {
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {
+            count(bytes);  // before it can fail
             blocks.push_back({allocate(bytes), bytes, owner, false});
             best = &blocks.back();
             ++num_allocations;
         }
         best->in_use = true;
         return best->data;
+    }
+    void count(std::size_t bytes)
+    {
+        auto found = std::find_if(use.begin(), use.end(),
+                                  [&](MemoryUse const& u) { return u.purpose == purpose; });
+        if (found == use.end()) found = use.insert(use.end(), {purpose, 0});
+        found->bytes += static_cast<std::int64_t>(bytes);
     }
     void give(void* data)
     {
@@ -222,6 +232,20 @@ Context::OwnScratch::OwnScratch(Context& ctx) : ctx_(&ctx)
 Context::OwnScratch::~OwnScratch()
 {
     ctx_->pool_->owner = 0;
+}
+
+Context::Purpose::Purpose(Context& ctx, char const* purpose)
+    : ctx_(&ctx), outer_(std::exchange(ctx.pool_->purpose, purpose))
+{}
+
+Context::Purpose::~Purpose()
+{
+    ctx_->pool_->purpose = outer_;
+}
+
+std::vector<Context::MemoryUse> Context::memory_use() const
+{
+    return pool_->use;
 }
 
 std::int64_t Context::num_allocations() const

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/tensor.hpp"
 
@@ -63,6 +64,26 @@ class Context {
       private:
         Context* ctx_;
     };
+
+    /// What lives while this does counts as memory for `purpose` (a literal) in `memory_use`.
+    class Purpose {
+      public:
+        Purpose(Context& ctx, char const* purpose);
+        Purpose(Purpose const&) = delete;
+        Purpose& operator=(Purpose const&) = delete;
+        ~Purpose();
+
+      private:
+        Context* ctx_;
+        char const* outer_;
+    };
+    struct MemoryUse {
+        std::string purpose;
+        std::int64_t bytes = 0;
+    };
+    /// Memory that this context has got, by purpose in order of first use; a request that failed
+    /// counts too.
+    std::vector<MemoryUse> memory_use() const;
 
     /// How often this context has asked the system or the driver for memory.
     std::int64_t num_allocations() const;

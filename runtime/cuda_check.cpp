@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/device.hpp"
+
 namespace calofuse {
 namespace {
 thread_local char const* last_launch = "none";
@@ -15,8 +17,8 @@ void note_launch(char const* kernel)
 void throw_cuda(cudaError_t code, char const* call, char const* file, int line)
 {
     if (code == cudaErrorMemoryAllocation)
-        throw Error(Exit::unavailable, "CF-DEV-03", "the GPU's memory is exhausted",
-                    "lower train.batch_size, or use --data-on host");
+        throw Error(Exit::unavailable, kOutOfDeviceMemory, "the GPU's memory is exhausted",
+                    "lower train.batch_size, or keep the events on the host: --data-on host");
     throw Error(
         Exit::unavailable, "CF-DEV-04",
         fmt::format("{}: {} (from {}, {}:{}; last launch: {})", cudaGetErrorName(code),

@@ -22,6 +22,9 @@ struct DeviceList {
 
 DeviceList cuda_devices();
 
+/// Code of the Error of a device that has no memory left.
+inline constexpr char kOutOfDeviceMemory[] = "CF-DEV-03";
+
 /// Of the device that this thread uses; 0 without one.
 std::int64_t free_device_memory();
 

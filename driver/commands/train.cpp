@@ -1,5 +1,6 @@
 /// \file driver/commands/train.cpp
 /// Trains a model on a store and leaves a run directory (driver/run_directory.hpp).
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fmt/format.h>
@@ -21,6 +22,7 @@
 #include "io/scores_file.hpp"
 #include "io/store.hpp"
 #include "models/registry.hpp"
+#include "runtime/device.hpp"
 #include "runtime/log.hpp"
 
 namespace calofuse::commands {
@@ -45,18 +47,22 @@ Json environment(Session const& session, Context const& ctx, Options const& sett
     Json libraries = Json::object();
     for (auto const& [name, version] : library_versions())
         libraries[name] = version;
-    return {{"version", program_version()},
-            {"git_hash", git_hash()},
-            {"date", utc_now()},
-            {"command_line", session.command_line},
-            {"device", name_of(ctx.backend())},
-            {"precision", precision_of(settings, ctx)},
-            {"threads", ctx.threads()},
-            {"cpu", machine.cpu_model},
-            {"isa", machine.isa},
-            {"cores", machine.cores},
-            {"os", machine.os},
-            {"libraries", libraries}};
+    return {
+        {"version", program_version()},
+        {"git_hash", git_hash()},
+        {"date", utc_now()},
+        {"command_line", session.command_line},
+        {"device", name_of(ctx.backend())},
+        {"gpu", ctx.backend() == Backend::cpu
+                    ? Json(nullptr)
+                    : Json(cuda_devices().devices[static_cast<std::size_t>(ctx.device())].name)},
+        {"precision", precision_of(settings, ctx)},
+        {"threads", ctx.threads()},
+        {"cpu", machine.cpu_model},
+        {"isa", machine.isa},
+        {"cores", machine.cores},
+        {"os", machine.os},
+        {"libraries", libraries}};
 }
 
 Json data_record(std::string const& store, EventSet const& events, Split const& split)
@@ -144,7 +150,11 @@ class BestModel {
         , checkpoint_(Checkpoint::read(run.checkpoint("best")))
         , model_(restore_model(ctx, checkpoint_))
         , input_(ctx, checkpoint_.scaling(), events.adc, {}, data_on)
-        , scorer_(ctx, *model_, input_, 1024, Mode::evaluate)
+        , scorer_(ctx,
+                  *model_,
+                  input_,
+                  std::clamp<std::int64_t>(events.size(), 1, 1024),
+                  Mode::evaluate)
     {}
     std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
     Evaluation judge(std::span<std::int32_t const> rows)
@@ -297,6 +307,24 @@ void print_summary(Json const& summary, Evaluation const& test)
     print_line(fmt::format("test ({} events): accuracy {}, AUC {}, loss {}", test.events,
                            figure(test.accuracy), figure(test.auc), figure(test.loss)));
 }
+/// Where a GPU's memory went, before the error says that it was not enough.
+void print_memory_plan(Context const& ctx)
+{
+    log::info("memory plan:");
+    for (Context::MemoryUse const& use : ctx.memory_use())
+        log::info("  {:>10.1f} MB  {}", static_cast<double>(use.bytes) / 1e6, use.purpose);
+    log::info("  {:>10.1f} MB  are free", static_cast<double>(free_device_memory()) / 1e6);
+}
+
+Trained run_job(Session const& session, Context& ctx, Job const& job, Data const& data, bool resume)
+{
+    try {
+        return run_training(session, ctx, job, data, resume);
+    } catch (Error const& e) {
+        if (e.code() == kOutOfDeviceMemory) print_memory_plan(ctx);
+        throw;
+    }
+}
 }  // namespace
 
 int train(Session const& session, TrainArgs const& args)
@@ -307,10 +335,10 @@ int train(Session const& session, TrainArgs const& args)
     Context ctx = make_context(job.settings);
     Data data{args.data, read_store(args.data)};
     data.read_s = now_s() - begin;
-    Trained const trained = run_training(session, ctx, job, data, args.resume);
+    Trained const trained = run_job(session, ctx, job, data, args.resume);
     if (job.settings.get_bool("train.retrain_on_all")) {
         Job const all = job_on_everything(job, trained.best_epoch);
-        run_training(session, ctx, all, data, false);
+        run_job(session, ctx, all, data, false);
         log::info("{} is the model of all events", all.run.checkpoint("last"));
     }
     if (session.global.json)

@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "runtime/buffer.hpp"
+#include "runtime/device.hpp"
 #include "runtime/parallel.hpp"
+#include "tests/support/backend_test.hpp"
 
 namespace calofuse::test {
 TEST(Context, pool_hands_the_same_memory_out_again)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     {
         auto a = ctx.scratch<float>(1000);
     }
@@ -24,9 +26,39 @@ TEST(Context, pool_hands_the_same_memory_out_again)
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b.data()) % 64, 0U);
 }
 
+TEST(Context, memory_is_counted_by_purpose_also_where_there_was_too_little)
+{
+    Context ctx = make_context(1);
+    {
+        Context::Purpose const purpose(ctx, "events");
+        auto a = ctx.scratch<float>(1024);
+        Context::Purpose const inner(ctx, "weights");
+        auto b = ctx.scratch<float>(2048);
+        auto c = ctx.scratch<float>(2048);
+    }
+    auto d = ctx.scratch<double>(4096);
+    auto const use = ctx.memory_use();
+    ASSERT_EQ(use.size(), 3U);
+    EXPECT_EQ(use[0].purpose + use[1].purpose + use[2].purpose, "eventsweightsother");
+    EXPECT_EQ(use[0].bytes, 4096);
+    EXPECT_EQ(use[1].bytes, 16384);
+    EXPECT_EQ(use[2].bytes, 32768);
+    if (!on_cuda()) return;
+    Context::Purpose const purpose(ctx, "too much");
+    try {
+        ctx.scratch<double>(std::int64_t{1} << 40);
+        FAIL() << "8 TiB";
+    } catch (Error const& e) {
+        EXPECT_EQ(e.code(), kOutOfDeviceMemory);
+        EXPECT_EQ(e.exit(), Exit::unavailable);
+    }
+    EXPECT_EQ(ctx.memory_use().back().bytes, std::int64_t{1} << 43);
+    auto again = ctx.scratch<float>(100);  // the context is as good as before
+}
+
 TEST(Context, zero_elements_are_no_memory)
 {
-    Context ctx = Context::cpu(1);
+    Context ctx = make_context(1);
     Buffer<float> const empty(ctx, 0);
     EXPECT_EQ(empty.data(), nullptr);
     EXPECT_TRUE(empty.download().empty());
