@@ -10,7 +10,7 @@ run() { printf '$ calofuse %s\n' "$*"; build/bin/calofuse "$@"; }
 
 step "1/7 packages and build"
 bash runtime/cmake/setup.sh
-bash runtime/cmake/build.sh cpu calofuse
+bash runtime/cmake/build.sh "$(bash runtime/cmake/build.sh --preset)" calofuse
 rm -rf "$out"
 mkdir -p "$out"
 

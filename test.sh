@@ -7,10 +7,16 @@ cd "$(dirname "$0")"
 bash runtime/cmake/setup.sh clang-format
 echo "== format"
 git ls-files '*.hpp' '*.cpp' '*.cuh' '*.cu' | xargs clang-format --dry-run --Werror
-preset=cpu
+preset=$(bash runtime/cmake/build.sh --preset)
 [ "${1-}" = "--sanitize" ] && preset=sanitize
 echo "== build ($preset)"
 bash runtime/cmake/build.sh "$preset"
-command -v nvcc >/dev/null || echo "no CUDA toolkit here: CUDA tests were not built"
+without=()
+if [ "$preset" != cuda ]; then
+  echo "no CUDA toolkit used here: the CUDA kernels were neither built nor tested"
+elif [ ! -e /dev/nvidiactl ]; then
+  echo "no GPU here: the CUDA kernels run on the emulator, the tests *@gpu are not run"
+  without=(--label-exclude gpu)
+fi
 echo "== tests"
-ctest --test-dir "build/$preset" --output-on-failure -j 2
+ctest --test-dir "build/$preset" --output-on-failure -j 2 ${without[@]+"${without[@]}"}

@@ -147,12 +147,4 @@ void on_backend(Context& ctx, char const* op, Cpu&& cpu, Cuda&& cuda)
     if constexpr (kHasCuda) return cuda();
     throw_not_built(op, name_of(ctx.backend()));
 }
-
-/// An operator without a CUDA twin.
-template <class Cpu>
-void on_backend(Context& ctx, char const* op, Cpu&& cpu)
-{
-    if (ctx.backend() != Backend::cpu) throw_not_built(op, name_of(ctx.backend()));
-    cpu();
-}
 }  // namespace calofuse

@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # build.sh PRESET [TARGET...]: configures and builds build/PRESET, and points build/bin at its programs.
+# build.sh --preset: prints the preset that fits this machine: cuda where there is a CUDA toolkit, else cpu.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+if [ "$1" = "--preset" ]; then
+  command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] && echo cuda || echo cpu
+  exit
+fi
 preset=$1; shift
 export CALOFUSE_LAUNCHER=${CALOFUSE_LAUNCHER-$(command -v ccache || true)}
 mkdir -p build
