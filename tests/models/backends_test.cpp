@@ -121,14 +121,12 @@ TEST_P(Backends, streamed_and_captured_steps_give_the_same_bits)
 {
     Context ctx = make_context();
     Trained const want = train(ctx, GetParam(), {.eager = true});
-    for (How const& how : {How{.steps_per_graph = 2}, How{.steps_per_graph = 4},
-                           How{.data_on = DataOn::host, .steps_per_graph = 1},
-                           How{.data_on = DataOn::host, .steps_per_graph = 2}}) {
+    for (How const& how : {How{}, How{.data_on = DataOn::host}}) {
         Trained const got = train(ctx, GetParam(), how);
-        EXPECT_TRUE(same_bits(got.after, want.after)) << how.steps_per_graph;
-        EXPECT_TRUE(same_bits(got.logits, want.logits)) << how.steps_per_graph;
-        EXPECT_TRUE(same_bits(got.losses, want.losses)) << how.steps_per_graph;
-        EXPECT_TRUE(same_bits(got.scores, want.scores)) << how.steps_per_graph;
+        EXPECT_TRUE(same_bits(got.after, want.after));
+        EXPECT_TRUE(same_bits(got.logits, want.logits));
+        EXPECT_TRUE(same_bits(got.losses, want.losses));
+        EXPECT_TRUE(same_bits(got.scores, want.scores));
     }
 }
 
