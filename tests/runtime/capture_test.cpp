@@ -59,7 +59,7 @@ TEST(Capture, keeps_its_scratch_to_itself)
     Buffer<float> bystander(ctx, 64);  // the size of the scratch that is free again
     bystander.upload(std::vector<float>(64, 5.0F));
     capture.replay();
-    if (on_cuda()) EXPECT_EQ(bystander.download(), std::vector<float>(64, 5.0F));
+    EXPECT_EQ(bystander.download(), std::vector<float>(64, 5.0F));
 }
 
 TEST(Capture, work_that_fails_leaves_a_usable_context)
@@ -69,7 +69,9 @@ TEST(Capture, work_that_fails_leaves_a_usable_context)
     auto const fail = [] {
         throw Error(Exit::internal, "CF-INT-99", "on purpose");
     };
-    if (on_cuda()) EXPECT_THROW(Capture(ctx, fail), Error);
+    if (on_cuda()) {
+        EXPECT_THROW(Capture(ctx, fail), Error);
+    }
     x.upload(std::vector<float>(8, 3.0F));
     Work{ctx, x, y}();
     EXPECT_EQ(y.download(), std::vector<float>(8, 6.0F));
