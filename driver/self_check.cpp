@@ -40,10 +40,9 @@ std::string check_sha256()
 }
 
 /// y = x w + b with sizes that use vector code and its remainder, against double.
-std::string check_linear()
+std::string check_linear(Context ctx)
 {
     constexpr std::int64_t kRows = 37, kIn = 133, kOut = 65;
-    Context ctx = Context::cpu();
     auto const random = [](std::int64_t count, std::uint32_t stream) {
         std::vector<float> values(static_cast<std::size_t>(count));
         for (std::size_t i = 0; i < values.size(); ++i)
@@ -72,7 +71,8 @@ std::string check_linear()
         }
     constexpr double kAllowed = 4 * 1.2e-7 * 11.5 * 0.5;  // 4 eps sqrt(133 terms) of size < 1/2
     require(worst <= kAllowed, fmt::format("differs from double by {:.2g}", worst));
-    return fmt::format("dense layer, {}: within {:.1e} of double", name_of(cpu_isa()), worst);
+    return fmt::format("dense layer, {}: within {:.1e} of double",
+                       ctx.backend() == Backend::cpu ? name_of(cpu_isa()) : "own kernel", worst);
 }
 
 /// A folder of our own in TMPDIR that disappears again.
@@ -130,10 +130,17 @@ std::vector<SelfCheck> run_self_checks()
         char const* backend;
         std::function<std::string()> run;
     };
-    Check const checks[] = {{"random_numbers", "cpu", check_philox},
-                            {"linear", "cpu", check_linear},
-                            {"sha256", "host", check_sha256},
-                            {"store", "host", check_store}};
+    std::vector<Check> checks = {{"random_numbers", "cpu", check_philox},
+                                 {"linear", "cpu",
+                                  [] {
+                                      return check_linear(Context::cpu());
+                                  }},
+                                 {"sha256", "host", check_sha256},
+                                 {"store", "host", check_store}};
+    if (is_available(Backend::cuda))
+        checks.push_back({"linear", "cuda", [] {
+                              return check_linear(Context::cuda());
+                          }});
     std::vector<SelfCheck> results;
     for (Check const& check : checks) {
         SelfCheck result{check.name, check.backend, true, {}};

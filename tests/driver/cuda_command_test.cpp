@@ -112,6 +112,28 @@ TEST_F(OnCuda, devices_that_are_not_there_are_exit_69)
     EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/r"));
 }
 
+/// A kernel that dies leaves a context that nothing more comes out of: the error names it, and the
+/// checkpoint is still the one from before. (The emulator makes the exit code 66 of every finding.)
+TEST_F(OnCuda, nothing_is_saved_from_a_lost_device)
+{
+    Outcome const got = run_here(train("cuda", "r", kGat), {"CUDA_EMU_MAX_WARP_INSTRUCTIONS=2000"});
+    EXPECT_NE(got.exit, 0);
+    EXPECT_NE(got.err.find("error[CF-DEV-04]"), std::string::npos) << got.err;
+    EXPECT_NE(got.err.find("last launch: "), std::string::npos) << got.err;
+    SafeTensors const last = weights("r");
+    EXPECT_EQ(json::parse(last.metadata.at("progress"))["epoch"], 0);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/r/checkpoints/best.safetensors"));
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/r/summary.json"));
+}
+
+TEST_F(OnCuda, doctor_checks_the_device_too)
+{
+    json const found = document({"doctor"});
+    EXPECT_EQ(found["cuda"]["devices"].size(), 1U);
+    EXPECT_EQ(found["self_check"].back()["backend"], "cuda");
+    EXPECT_EQ(found["self_check"].back()["passed"], true);
+}
+
 TEST_F(OnCuda, other_precisions_are_refused)
 {
     Words words = train("cuda", "r", kGat);
