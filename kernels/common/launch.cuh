@@ -40,9 +40,11 @@ void launch(Context& ctx, Launch const& how, void (*kernel)(P...), A const&... a
     CALOFUSE_CUDA_CHECK(cudaGetLastError());
 }
 
+inline constexpr int kForEachThreads = 256;
+
 /// f(i) for i in [0, count): one thread an element, for what is bound by memory.
 template <class F>
-__global__ void for_each_kernel(std::int64_t count, F f)
+__global__ void __launch_bounds__(kForEachThreads) for_each_kernel(std::int64_t count, F f)
 {
     std::int64_t const i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i < count) f(i);
@@ -50,7 +52,7 @@ __global__ void for_each_kernel(std::int64_t count, F f)
 template <class F>
 void for_each(Context& ctx, char const* name, std::int64_t count, F f)
 {
-    constexpr int kThreads = 256;
-    launch(ctx, {name, blocks_for(count, kThreads), kThreads}, for_each_kernel<F>, count, f);
+    launch(ctx, {name, blocks_for(count, kForEachThreads), kForEachThreads}, for_each_kernel<F>,
+           count, f);
 }
 }  // namespace calofuse::cuda
