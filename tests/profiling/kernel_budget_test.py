@@ -105,6 +105,8 @@ class KernelBudget(unittest.TestCase):
     def test_spill(self):
         self.accepts(kernel(MANY))
         self.refuses(kernel(MANY, bounds=".maxntid 1024, 1, 1"), "bytes of spills")
+        kernels = json.loads((self.build / "kernels.json").read_text())["kernels"]
+        self.assertGreater(kernels[0]["spill_bytes"], 0)
 
     def test_stack(self):
         self.refuses(kernel(STACK), "0 bytes of spills, 64 bytes of stack")
