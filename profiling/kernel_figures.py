@@ -100,34 +100,25 @@ def sources_of(build):
     return sorted(sources, key=lambda source: source.name)
 
 
-def ptx_of(source, arch, deps, cache):
-    """The PTX for `arch` that the object holds, or else what nvcc makes of the source."""
+def ptx_in(source):
+    """{architecture: PTX that the object holds}"""
     if not source.object.is_file():
         raise CannotTell(f"{source.object} is not built")
-    held = {}
-    for match in re.finditer(rb"\.version \d+\.\d+\s+\.target sm_(\w+)[^\0]*", source.object.read_bytes()):
-        held[match[1].decode()] = match[0].decode()
+    texts = re.finditer(rb"\.version \d+\.\d+\s+\.target sm_(\w+)[^\0]*", source.object.read_bytes())
+    held = {text[1].decode(): text[0].decode() for text in texts}
     if not held:
         raise CannotTell(f"{source.object} holds no readable PTX: nvcc needs --no-compress and a virtual architecture")
-    return held[arch] if arch in held else compiled_ptx(source, arch, deps, cache)
+    return held
 
 
-def compiled_ptx(source, arch, deps, cache):
+def compile_ptx(source, arch):
     words = [word for word in source.command if word != "-c" and not word.startswith("--generate-code=")]
     where = words.index("-o")
     del words[where:where + 2]
-    key = ""
-    if source.object in deps:
-        digest = hashlib.sha256(f"{words} {arch}".encode())
-        for path in deps[source.object]:
-            digest.update(path.read_bytes())
-        key = "ptx " + digest.hexdigest()
-    if key not in cache:
-        with tempfile.TemporaryDirectory() as folder:
-            made = pathlib.Path(folder, "kernels.ptx")
-            run(words + ["-ptx", f"-arch=compute_{arch}", "-o", str(made)], cwd=source.directory)
-            cache[key] = made.read_text()
-    return cache[key] if key else cache.pop(key)
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder, "kernels.ptx")
+        run(words + ["-ptx", f"-arch=compute_{arch}", "-o", str(made)], cwd=source.directory)
+        return made.read_text()
 
 
 def dependencies(build):
@@ -246,31 +237,38 @@ def demangle(names):
 
 
 def measure(sources, architectures, ptxas, build):
-    """Every kernel of every architecture. What was seen before comes from BUILD/kernel_budget.cache."""
-    store = build / "kernel_budget.cache"
-    cache = json.loads(store.read_text()) if store.is_file() else {}
+    """Every kernel of every architecture. What was seen before comes from BUILD/kernel_budget/."""
+    store = build / "kernel_budget"
+    store.mkdir(exist_ok=True)
     release = ptxas_release(ptxas)
     nvcc_is_needed = any(set(architectures) - source.architectures("compute") for source in sources)
     deps = dependencies(build) if nvcc_is_needed else {}
-    used = {}
 
     def figures_of(job):
         source, arch = job
-        text = ptx_of(source, arch, deps, cache)
         flags = ["--generate-line-info"] if "-lineinfo" in source.command else []
-        key = hashlib.sha256(f"{release} {arch} {flags} {text}".encode()).hexdigest()
-        if key not in cache:
-            from_ptx, from_ptxas = read_ptx(text), assemble(ptxas, flags, arch, text)
-            cache[key] = {name: vars(from_ptx[name]) | figures for name, figures in from_ptxas.items()}
-        used[key] = cache[key]
-        return source, arch, cache[key]
+        digest = hashlib.sha256(f"{release} {arch} {flags}".encode())
+        text = ptx_in(source).get(arch)
+        if text:
+            digest.update(text.encode())
+        else:
+            digest.update(" ".join(source.command).encode())
+            for path in deps.get(source.object, []):
+                digest.update(path.read_bytes())
+        kept = store / f"{digest.hexdigest()}.json"
+        if kept.is_file() and (text or source.object in deps):
+            return source, arch, json.loads(kept.read_text())
+        text = text or compile_ptx(source, arch)
+        from_ptx, from_ptxas = read_ptx(text), assemble(ptxas, flags, arch, text)
+        figures = {name: vars(from_ptx[name]) | costs for name, costs in from_ptxas.items()}
+        with tempfile.NamedTemporaryFile("w", dir=store, delete=False) as file:
+            json.dump(figures, file)
+        os.replace(file.name, kept)
+        return source, arch, figures
 
     jobs = [(source, arch) for source in sources for arch in architectures]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(figures_of, jobs))
-    used.update((key, value) for key, value in cache.items() if key.startswith("ptx "))
-    store.write_text(json.dumps(used))
-
     names = demangle(sorted({mangled for _, _, functions in results for mangled in functions}))
     return [kernel_of(source.name, arch, names[mangled], figures)
             for source, arch, functions in results for mangled, figures in sorted(functions.items())]

@@ -10,7 +10,7 @@ inline constexpr int kSumThreads = 256;
 inline constexpr int kSumTerms = 4 * kSumThreads;  ///< of a block
 
 template <class F>
-__global__ void __launch_bounds__(kSumThreads)
+__global__ void __launch_bounds__(kSumThreads, 4)
     device_sum_terms(std::int64_t count, F f, double* of_block)
 {
     std::int64_t const begin = std::int64_t{blockIdx.x} * kSumTerms;

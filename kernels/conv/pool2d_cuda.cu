@@ -9,7 +9,8 @@ namespace {
 /// One channel of the cells of one image under a window: rows [top, bottom), columns [left, right).
 struct Patch {
     float const* image;  ///< first cell
-    std::int64_t top, bottom, left, right, width, channels;
+    int top, bottom, left, right, width;
+    std::int64_t channels;
 
     __device__ Patch(View<float const, 4> x,
                      Window2d const& window,
@@ -18,36 +19,36 @@ struct Patch {
                      std::int64_t q,
                      std::int64_t c)
         : image(x.data + b * x.shape[1] * x.shape[2] * x.shape[3] + c)
-        , width(x.shape[2])
+        , width(static_cast<int>(x.shape[2]))
         , channels(x.shape[3])
     {
         std::int64_t const y0 = p * window.h.stride - window.h.before;
         std::int64_t const x0 = q * window.w.stride - window.w.before;
-        top = y0 + window.h.first(p);
-        bottom = y0 + window.h.last(p, x.shape[1]);
-        left = x0 + window.w.first(q);
-        right = x0 + window.w.last(q, width);
+        top = static_cast<int>(y0 + window.h.first(p));
+        bottom = static_cast<int>(y0 + window.h.last(p, x.shape[1]));
+        left = static_cast<int>(x0 + window.w.first(q));
+        right = static_cast<int>(x0 + window.w.last(q, x.shape[2]));
     }
     /// f(cell, value) row by row
     template <class F>
     __device__ void each(F&& f) const
     {
-        for (std::int64_t row = top; row < bottom; ++row)
-            for (std::int64_t col = left; col < right; ++col)
+        for (int row = top; row < bottom; ++row)
+            for (int col = left; col < right; ++col)
                 f(row * width + col, image[(row * width + col) * channels]);
     }
 };
 
 struct Best {
     float value;
-    std::int64_t cell;
+    int cell;
 };
 /// The first largest; the first NaN wins, so that it reaches the loss.
 __device__ Best best_of(Patch const& patch)
 {
-    std::int64_t const first = patch.top * patch.width + patch.left;
+    int const first = patch.top * patch.width + patch.left;
     Best best{patch.image[first * patch.channels], first};
-    patch.each([&](std::int64_t cell, float v) {
+    patch.each([&](int cell, float v) {
         if (v > best.value || (v != v && best.value == best.value)) best = {v, cell};
     });
     return best;
@@ -69,7 +70,7 @@ struct Forward {
             return;
         }
         float sum = 0;
-        patch.each([&](std::int64_t, float v) { sum += v; });
+        patch.each([&](int, float v) { sum += v; });
         y.data[i] = sum / pool_divisor(window, p, q, x.shape[1], x.shape[2], kind);
     }
 };
@@ -87,6 +88,7 @@ struct Covering {
     }
 };
 
+template <bool kMax>
 struct Backward {
     View<float const, 4> x, dy;
     Window2d window;
@@ -104,7 +106,7 @@ struct Backward {
         for (std::int64_t p = rows.begin; p < rows.end; ++p)
             for (std::int64_t q = cols.begin; q < cols.end; ++q) {
                 float const g = dy(b, p, q, c);
-                if (kind != PoolKind::max)
+                if constexpr (!kMax)
                     sum += g / pool_divisor(window, p, q, x.shape[1], x.shape[2], kind);
                 else if (best_of(Patch(x, window, b, p, q, c)).cell == cell)
                     sum += g;
@@ -124,8 +126,12 @@ void pool2d_forward(Context& ctx, Pool2dArgs const& args)
 void pool2d_backward(Context& ctx, Pool2dGradArgs const& args)
 {
     auto const dx = args.dx.view<float, 4>();
-    for_each(ctx, "pool2d_backward", dx.size(),
-             Backward{args.x.view<float const, 4>(), args.dy.view<float const, 4>(), args.window,
-                      args.kind, dx});
+    auto const x = args.x.view<float const, 4>(), dy = args.dy.view<float const, 4>();
+    if (args.kind == PoolKind::max)
+        for_each(ctx, "pool2d_backward", dx.size(),
+                 Backward<true>{x, dy, args.window, args.kind, dx});
+    else
+        for_each(ctx, "pool2d_backward", dx.size(),
+                 Backward<false>{x, dy, args.window, args.kind, dx});
 }
 }  // namespace calofuse::cuda

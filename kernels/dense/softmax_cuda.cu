@@ -53,7 +53,8 @@ struct Backward {
 };
 
 template <class F>
-__global__ void __launch_bounds__(kThreads) each_row(std::int64_t rows, std::int64_t channels, F f)
+__global__ void __launch_bounds__(kThreads, 4)
+    each_row(std::int64_t rows, std::int64_t channels, F f)
 {
     std::int64_t const row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
     if (row < rows) f(row * channels, channels, static_cast<int>(threadIdx.x % kWarp));
