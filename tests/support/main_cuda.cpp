@@ -7,9 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/emulator/cuda_emulator.hpp"
 #include "tests/support/backend_test.hpp"
-
-#include "cuda_emulator.hpp"
 
 namespace calofuse::test {
 Backend backend()

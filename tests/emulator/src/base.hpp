@@ -1,5 +1,7 @@
-// Basic types and small helpers that every part of the emulator uses.
+/// \file tests/emulator/src/base.hpp
+/// Basic types and small helpers that every part of the emulator uses.
 #pragma once
+
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -8,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace emu {
+namespace calofuse::emulator {
 
 using u8 = uint8_t;
 using u16 = uint16_t;
@@ -53,7 +55,7 @@ inline u64 round_up(u64 value, u64 alignment)
 inline string trim(string_view s)
 {
     char const* blank = " \t\r\n";
-    const size_t b = s.find_first_not_of(blank);
+    size_t const b = s.find_first_not_of(blank);
     if (b == string_view::npos) return {};
     return string(s.substr(b, s.find_last_not_of(blank) - b + 1));
 }
@@ -61,4 +63,4 @@ inline string trim(string_view s)
 /// Reports an error of the set-up (not of the program under test) and ends the process with code 3.
 [[noreturn]] void fatal(string const& message);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,13 +1,15 @@
-// Decoding of one PTX instruction: the families (ops_*.cpp) pick a handler and fill in the operands.
-// Every modifier must be taken by its family; what is left over makes the instruction "not emulated".
+/// \file tests/emulator/src/decoder.hpp
+/// Decoding of one PTX instruction: the families (ops_*.cpp) pick a handler and fill in the operands.
+/// Every modifier must be taken by its family; what is left over makes the instruction "not emulated".
 #pragma once
+
 #include <functional>
 #include <stdexcept>
 
-#include "program.hpp"
-#include "text.hpp"
+#include "tests/emulator/src/program.hpp"
+#include "tests/emulator/src/text.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 class KernelDecoder;
 
@@ -57,11 +59,17 @@ class Op {
 };
 
 using OpDecoder = void (*)(Op&);
-void register_integer_ops(std::unordered_map<string, OpDecoder>&);
+// the instruction families (ops_*.cpp); a later family may wrap the decoder of an earlier one
+void register_arithmetic_ops(std::unordered_map<string, OpDecoder>&);
+void register_bit_ops(std::unordered_map<string, OpDecoder>&);
+void register_logic_ops(std::unordered_map<string, OpDecoder>&);
+void register_compare_ops(std::unordered_map<string, OpDecoder>&);
+void register_move_ops(std::unordered_map<string, OpDecoder>&);
 void register_float_ops(std::unordered_map<string, OpDecoder>&);
 void register_half_ops(std::unordered_map<string, OpDecoder>&);
 void register_convert_ops(std::unordered_map<string, OpDecoder>&);
 void register_memory_ops(std::unordered_map<string, OpDecoder>&);
+void register_address_ops(std::unordered_map<string, OpDecoder>&);
 void register_atomic_ops(std::unordered_map<string, OpDecoder>&);
 void register_warp_ops(std::unordered_map<string, OpDecoder>&);
 void register_matrix_ops(std::unordered_map<string, OpDecoder>&);
@@ -76,14 +84,14 @@ class KernelDecoder {
     // used by Op and by the control-flow family
     struct Symbol {
         enum Kind {
-            Register,
-            Predicate,
-            Shared,
-            Local,
-            KernelParam,
-            FrameParam,
-            Global,
-            Function
+            reg,
+            predicate,
+            shared,
+            local,
+            kernel_param,
+            frame_param,
+            global,
+            function
         } kind;
         u64 value = 0;
         u32 bytes = 0;  // register: per lane; otherwise size
@@ -101,7 +109,6 @@ class KernelDecoder {
     Module& module() { return module_; }
     Kernel& kernel() { return kernel_; }
     FunctionInfo& function() { return kernel_.functions[current_]; }
-    std::unordered_map<string, u32> prototypes;
 
   private:
     Module& module_;
@@ -131,6 +138,8 @@ class KernelDecoder {
     vector<string> dynamic_names_;
 
     void body(FunctionText const& t);
+    void end_body();
+    bool take_label(string const& label, string const& src, size_t& p);
     void statement(string const& s);
     void instruction(string const& s);
     void directive(string const& s);
@@ -138,6 +147,9 @@ class KernelDecoder {
     void close_scope();
     void declare_variable(string const& s, Symbol::Kind kind);
     void layout_shared();
+    void layout_static_shared(FunctionText const& t);
+    void header(FunctionText const& t);
+    void device_function(FunctionText const& f);
 };
 
-}  // namespace emu
+}  // namespace calofuse::emulator

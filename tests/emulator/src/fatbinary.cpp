@@ -2,12 +2,10 @@
 // A fat binary is a header (16 bytes) and entries; entries of kind 1 hold PTX text (stored as is with --no-compress).
 #include <cstdio>
 
-#include "report.hpp"
-#include "runtime.hpp"
+#include "tests/emulator/src/report.hpp"
+#include "tests/emulator/src/runtime.hpp"
 
-namespace emu {
-
-extern int exit_hook_anchor;
+namespace calofuse::emulator {
 
 void Context::load()
 {
@@ -63,17 +61,16 @@ struct CallConfiguration {
 thread_local vector<CallConfiguration> t_configurations;
 
 }  // namespace
-}  // namespace emu
+}  // namespace calofuse::emulator
 
-using namespace emu;
+using namespace calofuse::emulator;
 
 extern "C" {
 
 void** __cudaRegisterFatBinary(void* wrapper)
 {
     Context& c = context();
-    EMU_LOCK;
-    exit_hook_anchor = 1;
+    CALOFUSE_EMULATOR_LOCK;
     Module& m = c.modules.emplace_back();
     unsigned char const* d = static_cast<FatBinaryWrapper*>(wrapper)->data;
     u16 header;
@@ -120,7 +117,7 @@ void __cudaRegisterFunction(void** handle,
                             dim3*,
                             int*)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     HostFunction& f = context().functions[host];
     f.module = reinterpret_cast<Module*>(handle);
     f.name = name;
@@ -128,13 +125,13 @@ void __cudaRegisterFunction(void** handle,
 void __cudaRegisterVar(
     void** handle, char* host, char*, char const* name, int, size_t bytes, int, int)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     context().variables[host] = {reinterpret_cast<Module*>(handle), name, bytes};
 }
 void __cudaRegisterManagedVar(
     void** handle, void** host, char*, char const* name, int, size_t bytes, int, int)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Module& m = *reinterpret_cast<Module*>(handle);
     context().variables[host] = {&m, name, bytes};
     if (!m.parsed) parse_module(m);

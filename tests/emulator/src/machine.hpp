@@ -1,5 +1,7 @@
-// The machine that runs a kernel: launch, groups of blocks (a cluster or a cooperative grid), blocks, warps, frames.
+/// \file tests/emulator/src/machine.hpp
+/// The machine that runs a kernel: launch, groups of blocks (a cluster or a cooperative grid), blocks, warps, frames.
 #pragma once
+
 #include <array>
 #include <atomic>
 #include <driver_types.h>
@@ -10,11 +12,11 @@
 #include <unordered_set>
 #include <vector_types.h>
 
-#include "memory.hpp"
-#include "options.hpp"
-#include "program.hpp"
+#include "tests/emulator/src/memory.hpp"
+#include "tests/emulator/src/options.hpp"
+#include "tests/emulator/src/program.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 struct Block;
 struct Group;
@@ -81,7 +83,7 @@ struct Warp {
     Allocation* last = nullptr;
     u64 last_generation = 0;
     char* pointers[kWarpSize];  // result of address resolution
-    enum Pattern : u8 { Scattered, Uniform, Coalesced } pattern = Scattered;
+    enum Pattern : u8 { scattered, uniform, coalesced } pattern = scattered;
 };
 
 struct NamedBarrier {
@@ -226,4 +228,4 @@ void land_bulk(Block& b);
 void thread_exits(Warp& w, Instruction const& i, u32 mask);
 void drain_bulk_stores(Block& b);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,13 +1,13 @@
 // Allocations and the storage of their shadows.
-#include "memory.hpp"
+#include "tests/emulator/src/memory.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <sys/mman.h>
 
-#include "options.hpp"
+#include "tests/emulator/src/options.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 void* map_lazily(size_t bytes)
@@ -24,7 +24,7 @@ constexpr size_t kGuard = 512;  // unused bytes on either side of an allocation
 
 Shadow::Shadow(size_t n) : bytes(n)
 {
-    const size_t words_n = n / 4 + 2;
+    size_t const words_n = n / 4 + 2;
     state = static_cast<u8*>(map_lazily(words_n));
     words = static_cast<Cell*>(map_lazily(words_n * sizeof(Cell)));
     parts = static_cast<Cell*>(map_lazily(words_n * 4 * sizeof(Cell)));
@@ -32,7 +32,7 @@ Shadow::Shadow(size_t n) : bytes(n)
 
 Shadow::~Shadow()
 {
-    const size_t words_n = bytes / 4 + 2;
+    size_t const words_n = bytes / 4 + 2;
     munmap(state, words_n);
     munmap(words, words_n * sizeof(Cell));
     munmap(parts, words_n * 4 * sizeof(Cell));
@@ -40,7 +40,7 @@ Shadow::~Shadow()
 
 void Shadow::forget_epochs()
 {
-    const size_t words_n = bytes / 4 + 2;
+    size_t const words_n = bytes / 4 + 2;
     madvise(words, words_n * sizeof(Cell), MADV_DONTNEED);  // reads as zero afterwards
     madvise(parts, words_n * 4 * sizeof(Cell), MADV_DONTNEED);
 }
@@ -62,7 +62,7 @@ void Shadow::copy_written(size_t offset, Shadow const* from, size_t from_offset,
     for (size_t i = 0; i < n; ++i) {
         bool const w = from->state[(from_offset + i) / 4] >> ((from_offset + i) % 4) & 1;
         u8& s = state[(offset + i) / 4];
-        const u8 bit = u8(1u << (offset + i) % 4);
+        u8 const bit = u8(1u << (offset + i) % 4);
         s = u8(w ? s | bit : s & ~bit);
     }
 }
@@ -76,7 +76,7 @@ Allocation* DeviceMemory::add(char* base, size_t bytes, MemoryKind kind)
     a->number = next_number_++;
     if (options().shadow()) {
         a->shadow = std::make_unique<Shadow>(bytes);
-        a->shadow->check_init = kind == MemoryKind::Device || kind == MemoryKind::Heap;
+        a->shadow->check_init = kind == MemoryKind::device || kind == MemoryKind::heap;
     }
     auto at = std::upper_bound(sorted_.begin(), sorted_.end(), base,
                                [](char* p, auto& q) { return p < q->base; });
@@ -126,7 +126,7 @@ string DeviceMemory::describe(void const* address)
     bool behind = true;
     for (auto& a : sorted_) {
         bool const is_behind = p >= a->base;
-        const size_t d = is_behind
+        size_t const d = is_behind
                              ? (p >= a->base + a->bytes ? size_t(p - (a->base + a->bytes)) : 0)
                              : size_t(a->base - p);
         if (!best || d < distance) best = a.get(), distance = d, behind = is_behind;
@@ -175,7 +175,7 @@ DeviceMemory& device_memory()
 
 char* allocate_device(size_t bytes, MemoryKind kind)
 {
-    const size_t total = round_up(bytes + 2 * kGuard, 512);
+    size_t const total = round_up(bytes + 2 * kGuard, 512);
     char* block = static_cast<char*>(aligned_alloc(512, total));
     if (!block) return nullptr;
     memset(block, 0xFF, total);
@@ -190,4 +190,4 @@ bool free_device(char* p)
     return true;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

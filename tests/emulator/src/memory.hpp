@@ -1,11 +1,13 @@
-// Device memory: allocations in the address space of the process, each with its shadow.
+/// \file tests/emulator/src/memory.hpp
+/// Device memory: allocations in the address space of the process, each with its shadow.
 #pragma once
+
 #include <memory>
 #include <mutex>
 
-#include "base.hpp"
+#include "tests/emulator/src/base.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 /// When and by whom something was accessed, packed so that a later block compares greater.
 /// serial of the block (24) | time (28) | warp (6) | lane (5) | strong (1)
@@ -63,12 +65,12 @@ struct Shadow {
     void copy_written(size_t offset, Shadow const* from, size_t from_offset, size_t n);
 };
 
-enum class MemoryKind : u8 { Device, Managed, PinnedHost, Module, Heap };
+enum class MemoryKind : u8 { device, managed, pinned_host, module, heap };
 
 struct Allocation {
     char* base = nullptr;
     size_t bytes = 0;
-    MemoryKind kind = MemoryKind::Device;
+    MemoryKind kind = MemoryKind::device;
     std::unique_ptr<Shadow> shadow;
     u64 number = 0;  // counts allocations, for messages
     bool contains(char const* p, size_t n) const { return p >= base && p + n <= base + bytes; }
@@ -109,4 +111,4 @@ DeviceMemory& device_memory();
 char* allocate_device(size_t bytes, MemoryKind kind);
 bool free_device(char* p);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,13 +1,15 @@
-// Building blocks of instruction handlers: a handler applies one operation to register rows of 32 lanes.
+/// \file tests/emulator/src/ops.hpp
+/// Building blocks of instruction handlers: a handler applies one operation to register rows of 32 lanes.
 #pragma once
+
 #include <cmath>
 #include <limits>
 
-#include "decoder.hpp"
-#include "machine.hpp"
-#include "shadow.hpp"
+#include "tests/emulator/src/decoder.hpp"
+#include "tests/emulator/src/machine.hpp"
+#include "tests/emulator/src/shadow.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 /// Rows have 64-bit lanes for 64-bit types and 32-bit lanes for everything smaller.
 template <class T>
@@ -168,6 +170,16 @@ inline void two_operands(Op& o, string_view type)
     o.ins.a = o.source(1, type);
 }
 
+inline void decode_three(Op& o, string_view type, Handler h, size_t n = 4)
+{
+    o.expect(n, n);
+    o.ins.d = o.target(0, type);
+    o.ins.a = o.source(1, type);
+    o.ins.b = o.source(2, type);
+    if (n > 3) o.ins.c = o.source(3, type);
+    o.ins.run = h;
+}
+
 /// Rounding mode and flush-to-zero of the SSE unit for the duration of a handler.
 struct FloatMode {
     u32 saved;
@@ -189,8 +201,8 @@ constexpr u32 kRoundNearest = 0, kRoundDown = 0x2000, kRoundUp = 0x4000, kRoundZ
 // 16-bit floating point
 inline u16 float_to_bf16(f32 f)
 {
-    const u32 u = std::bit_cast<u32>(f);
-    const u32 r = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+    u32 const u = std::bit_cast<u32>(f);
+    u32 const r = (u + 0x7fff + (u >> 16 & 1)) >> 16;
     return (u & 0x7fffffff) > 0x7f800000 ? u16(0x7fff) : u16(r);
 }
 inline f32 bf16_to_float(u16 v)
@@ -212,23 +224,36 @@ template <class T>
 inline T float_min(T a, T b)
 {
     using U = Lane<T>;
-    const T equal = std::bit_cast<T>(U(std::bit_cast<U>(a) | std::bit_cast<U>(b)));
-    const T r = (a < b || b != b) ? a : b;
+    T const equal = std::bit_cast<T>(U(std::bit_cast<U>(a) | std::bit_cast<U>(b)));
+    T const r = (a < b || b != b) ? a : b;
     return a == b ? equal : r;
 }
 template <class T>
 inline T float_max(T a, T b)
 {
     using U = Lane<T>;
-    const T equal = std::bit_cast<T>(U(std::bit_cast<U>(a) & std::bit_cast<U>(b)));
-    const T r = (a > b || b != b) ? a : b;
+    T const equal = std::bit_cast<T>(U(std::bit_cast<U>(a) & std::bit_cast<U>(b)));
+    T const r = (a > b || b != b) ? a : b;
     return a == b ? equal : r;
 }
 
-/// Memory access of the lanes of m (ops_memory.cpp): checks, and leaves a pointer per lane in w.pointers.
+/// Memory access of the lanes of m (addresses.cpp): checks, and leaves a pointer per lane in w.pointers.
 /// Inactive lanes get the pointer of the first active lane.
-
 void resolve_addresses(Warp& w, Instruction const& i, u32 m, u32 bytes, Access access);
+
+/// Finds what a generic pointer points to; checks bounds. Returns the shadow and its base (nullptr: unchecked memory).
+Shadow* classify(Warp& w,
+                 Instruction const& i,
+                 u32 lane,
+                 char* p,
+                 u32 bytes,
+                 Access access,
+                 char const*& base,
+                 bool& global);
+
+/// Takes the state space of an instruction; generic if it names none (ops_memory.cpp).
+Space take_space(Op& o);
+
 /// Decodes a shared::cluster address of a block to the owning block and offset.
 Block& cluster_block(Warp& w, Instruction const& i, u32 lane, u32 address, u32& offset);
 char* shared_pointer(Warp& w,
@@ -240,4 +265,4 @@ char* shared_pointer(Warp& w,
                      Block** owner = nullptr,
                      u32* offset = nullptr);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,10 +1,10 @@
 // atom and red on global, shared and generic addresses. Lanes are applied one after the other, lowest first.
-#include "ops.hpp"
+#include "tests/emulator/src/ops.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
-enum Kind { AddK, MinK, MaxK, ExchK, CasK, AndK, OrK, XorK, IncK, DecK };
+enum Kind { kAdd, kMin, kMax, kExch, kCas, kAnd, kOr, kXor, kInc, kDec };
 
 template <class T>
 struct Bits {
@@ -12,57 +12,61 @@ struct Bits {
         std::conditional_t<sizeof(T) == 8, u64, std::conditional_t<sizeof(T) == 2, u16, u32>>;
 };
 
-template <class T, int K>
+template <class T, int kKind>
 T combine(T o, T b, T c)
 {
     using U = typename Bits<T>::type;
-    if constexpr (K == AddK) return T(o + b);
-    if constexpr (K == MinK) {
+    if constexpr (kKind == kAdd) return T(o + b);
+    if constexpr (kKind == kMin) {
         if constexpr (std::is_floating_point_v<T>)
             return float_min(o, b);
         else
             return b < o ? b : o;
     }
-    if constexpr (K == MaxK) {
+    if constexpr (kKind == kMax) {
         if constexpr (std::is_floating_point_v<T>)
             return float_max(o, b);
         else
             return o < b ? b : o;
     }
-    if constexpr (K == ExchK) return b;
-    if constexpr (K == CasK) return std::bit_cast<U>(o) == std::bit_cast<U>(b) ? c : o;
-    if constexpr (K == AndK) return std::bit_cast<T>(U(std::bit_cast<U>(o) & std::bit_cast<U>(b)));
-    if constexpr (K == OrK) return std::bit_cast<T>(U(std::bit_cast<U>(o) | std::bit_cast<U>(b)));
-    if constexpr (K == XorK) return std::bit_cast<T>(U(std::bit_cast<U>(o) ^ std::bit_cast<U>(b)));
-    if constexpr (K == IncK) return o >= b ? T(0) : T(o + 1);
+    if constexpr (kKind == kExch) return b;
+    if constexpr (kKind == kCas) return std::bit_cast<U>(o) == std::bit_cast<U>(b) ? c : o;
+    if constexpr (kKind == kAnd)
+        return std::bit_cast<T>(U(std::bit_cast<U>(o) & std::bit_cast<U>(b)));
+    if constexpr (kKind == kOr)
+        return std::bit_cast<T>(U(std::bit_cast<U>(o) | std::bit_cast<U>(b)));
+    if constexpr (kKind == kXor)
+        return std::bit_cast<T>(U(std::bit_cast<U>(o) ^ std::bit_cast<U>(b)));
+    if constexpr (kKind == kInc) return o >= b ? T(0) : T(o + 1);
     return o == 0 || o > b ? b : T(o - 1);
 }
-template <class T, int K>
+template <class T, int kKind>
 void atomic(Warp& w, Instruction const& i, u32 m)
 {
-    resolve_addresses(w, i, m, sizeof(T) * i.count, Access::Atomic);
+    resolve_addresses(w, i, m, sizeof(T) * i.count, Access::atomic);
     for_lanes(m, [&](u32 l) {
         for (u32 k = 0; k < i.count; ++k) {
             char* p = w.pointers[l] + k * sizeof(T);
             T old;
             memcpy(&old, p, sizeof old);
-            const T b = from_lane<T>(row<T>(w, i.list[k])[l]);
-            const T c = K == CasK ? from_lane<T>(row<T>(w, i.c)[l]) : T();
-            const T r = combine<T, K>(old, b, c);
+            T const b = from_lane<T>(row<T>(w, i.list[k])[l]);
+            T const c = kKind == kCas ? from_lane<T>(row<T>(w, i.c)[l]) : T();
+            T const r = combine<T, kKind>(old, b, c);
             memcpy(p, &r, sizeof r);
             if (i.d != kNone) row<T>(w, i.d)[l] = to_lane<T>(old);
         }
     });
 }
-/// f16 and bf16, single (i.size 2) or packed (4); mode: 0 add, 1 min, 2 max; address64 is taken, so bf16 is in i.acquire's neighbour row64
+/// f16 and bf16, single (i.size 2) or packed (4); mode: 0 add, 1 min, 2 max;
+/// row64: bf16 (there are no 64-bit rows here)
 void atomic_half(Warp& w, Instruction const& i, u32 m)
 {
-    resolve_addresses(w, i, m, u32(i.size) * i.count, Access::Atomic);
+    resolve_addresses(w, i, m, u32(i.size) * i.count, Access::atomic);
     bool const bf = i.row64;
     auto one = [&](u32 a, u32 b) -> u32 {
-        const f32 x = bf ? bf16_to_float(u16(a)) : half_to_float(u16(a)),
+        f32 const x = bf ? bf16_to_float(u16(a)) : half_to_float(u16(a)),
                   y = bf ? bf16_to_float(u16(b)) : half_to_float(u16(b));
-        const f32 r = i.mode == 0 ? x + y : i.mode == 1 ? float_min(x, y) : float_max(x, y);
+        f32 const r = i.mode == 0 ? x + y : i.mode == 1 ? float_min(x, y) : float_max(x, y);
         return bf ? float_to_bf16(r) : float_to_half(r);
     };
     for_lanes(m, [&](u32 l) {
@@ -70,7 +74,7 @@ void atomic_half(Warp& w, Instruction const& i, u32 m)
             char* p = w.pointers[l] + k * i.size;
             u32 old = 0;
             memcpy(&old, p, i.size);
-            const u32 b = row32(w, i.list[k])[l];
+            u32 const b = row32(w, i.list[k])[l];
             u32 r = one(old & 0xffff, b & 0xffff);
             if (i.size == 4) r |= one(old >> 16, b >> 16) << 16;
             memcpy(p, &r, i.size);
@@ -82,17 +86,17 @@ void atomic_half(Warp& w, Instruction const& i, u32 m)
 template <class T>
 Handler kinds(string const& k)
 {
-    if (k == "add") return atomic<T, AddK>;
-    if (k == "min") return atomic<T, MinK>;
-    if (k == "max") return atomic<T, MaxK>;
-    if (k == "exch") return atomic<T, ExchK>;
-    if (k == "cas") return atomic<T, CasK>;
-    if (k == "and") return atomic<T, AndK>;
-    if (k == "or") return atomic<T, OrK>;
-    if (k == "xor") return atomic<T, XorK>;
+    if (k == "add") return atomic<T, kAdd>;
+    if (k == "min") return atomic<T, kMin>;
+    if (k == "max") return atomic<T, kMax>;
+    if (k == "exch") return atomic<T, kExch>;
+    if (k == "cas") return atomic<T, kCas>;
+    if (k == "and") return atomic<T, kAnd>;
+    if (k == "or") return atomic<T, kOr>;
+    if (k == "xor") return atomic<T, kXor>;
     if constexpr (std::is_unsigned_v<T>) {
-        if (k == "inc") return atomic<T, IncK>;
-        if (k == "dec") return atomic<T, DecK>;
+        if (k == "inc") return atomic<T, kInc>;
+        if (k == "dec") return atomic<T, kDec>;
     }
     throw NotEmulated("atomic operation");
 }
@@ -100,26 +104,26 @@ Handler kinds(string const& k)
 void decode_atomic(Op& o)
 {
     bool const returns = o.base == "atom";
-    const string type = o.take_type();
-    const string s = o.take_any({"global", "shared::cta", "shared::cluster", "shared"});
-    const Space space = s == "global"            ? Space::Global
-                        : s == "shared::cluster" ? Space::SharedCluster
-                        : s.empty()              ? Space::Generic
-                                                 : Space::Shared;
-    const string sem = o.take_any({"relaxed", "acquire", "release", "acq_rel"});
+    string const type = o.take_type();
+    string const s = o.take_any({"global", "shared::cta", "shared::cluster", "shared"});
+    Space const space = s == "global"            ? Space::global
+                        : s == "shared::cluster" ? Space::shared_cluster
+                        : s.empty()              ? Space::generic
+                                                 : Space::shared;
+    string const sem = o.take_any({"relaxed", "acquire", "release", "acq_rel"});
     o.take_any({"cta", "cluster", "gpu", "sys"});
     o.take("noftz");
     o.take("L2::cache_hint");
     o.take_any({"v2", "v4", "v8"});
-    const string k =
+    string const k =
         o.take_any({"add", "min", "max", "exch", "cas", "and", "or", "xor", "inc", "dec"});
-    const size_t at = returns ? 1 : 0;
+    size_t const at = returns ? 1 : 0;
     o.expect(at + 2, at + 4);
     o.address(o.operands[at], space);
     o.ins.strong = true;
     o.ins.acquire = sem == "acquire" || sem == "acq_rel";
     o.ins.release = sem == "release" || sem == "acq_rel";
-    if (space == Space::Global || space == Space::Generic)
+    if (space == Space::global || space == Space::generic)
         o.decoder().kernel().has_global_atomics = true;
     auto const parts = o.elements(at + 1);
     if (parts.size() > 1 && returns) throw NotEmulated("vector atom");
@@ -162,4 +166,4 @@ void register_atomic_ops(std::unordered_map<string, OpDecoder>& t)
     t["atom"] = t["red"] = decode_atomic;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,8 +1,8 @@
 // Floating-point arithmetic, single and double precision. Rounding modes and flush-to-zero are exact (SSE control
 // register); the .approx functions are correctly rounded stand-ins: they are computed in double and rounded once.
-#include "ops.hpp"
+#include "tests/emulator/src/ops.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 struct Add {
@@ -189,8 +189,8 @@ Handler pick1(bool special)
 template <class T>
 void decode(Op& o, string const& type)
 {
-    const string b = o.base;
-    const string rounding = o.take_any({"rn", "rz", "rm", "rp"});
+    string const b = o.base;
+    string const rounding = o.take_any({"rn", "rz", "rm", "rp"});
     bool const approx = o.take("approx"), full = o.take("full"), ftz = o.take("ftz"),
                sat = o.take("sat");
     if ((approx || full) && b != "div" && b != "sqrt" && b != "rsqrt" && b != "rcp" && b != "sin"
@@ -263,20 +263,20 @@ void decode(Op& o, string const& type)
         throw NotEmulated("function");
 }
 
-template <int Kind>
+template <int kKind>
 void test_property(Warp& w, Instruction const& i, u32 m)
 {
     u32 r = 0;
     for_lanes(m, [&](u32 l) {
-        const f64 v =
+        f64 const v =
             i.row64 ? std::bit_cast<f64>(row64(w, i.a)[l]) : std::bit_cast<f32>(row32(w, i.a)[l]);
-        const bool normal = i.row64 ? std::isnormal(v) : std::isnormal(f32(v));
-        const bool b = Kind == 0   ? std::isfinite(v)
-                       : Kind == 1 ? std::isinf(v)
-                       : Kind == 2 ? !std::isnan(v)
-                       : Kind == 3 ? std::isnan(v)
-                       : Kind == 4 ? normal
-                                   : v != 0 && std::isfinite(v) && !normal;
+        bool const normal = i.row64 ? std::isnormal(v) : std::isnormal(f32(v));
+        bool const b = kKind == 0   ? std::isfinite(v)
+                       : kKind == 1 ? std::isinf(v)
+                       : kKind == 2 ? !std::isnan(v)
+                       : kKind == 3 ? std::isnan(v)
+                       : kKind == 4 ? normal
+                                    : v != 0 && std::isfinite(v) && !normal;
         r |= u32(b) << l;
     });
     set_predicate(w, i.d, r, m);
@@ -286,7 +286,7 @@ void test_property(Warp& w, Instruction const& i, u32 m)
 
 bool decode_float_arithmetic(Op& o)
 {
-    const string type = o.last();
+    string const type = o.last();
     if (type == "f32") {
         o.take_type();
         decode<f32>(o, type);
@@ -310,12 +310,12 @@ void register_float_ops(std::unordered_map<string, OpDecoder>& t)
                 throw NotEmulated("type ." + o.last());
         };
     t["testp"] = [](Op& o) {
-        const string type = o.take_type();
+        string const type = o.take_type();
         o.expect(2, 2);
         o.ins.d = o.predicate(0);
         o.ins.a = o.source(1, type);
         o.ins.row64 = type == "f64";
-        const string k =
+        string const k =
             o.take_any({"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
         o.ins.run = k == "finite"       ? test_property<0>
                     : k == "infinite"   ? test_property<1>
@@ -326,4 +326,4 @@ void register_float_ops(std::unordered_map<string, OpDecoder>& t)
     };
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

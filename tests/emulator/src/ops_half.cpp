@@ -1,21 +1,21 @@
 // Arithmetic on f16, bf16 and their packed pairs: computed in float (fma in double) and rounded once.
-#include "ops.hpp"
+#include "tests/emulator/src/ops.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
-template <bool Bf>
+template <bool kBf16>
 inline f32 up(u32 v)
 {
-    return Bf ? bf16_to_float(u16(v)) : half_to_float(u16(v));
+    return kBf16 ? bf16_to_float(u16(v)) : half_to_float(u16(v));
 }
-template <bool Bf>
+template <bool kBf16>
 inline u32 down(f32 f)
 {
-    return Bf ? float_to_bf16(f) : float_to_half(f);
+    return kBf16 ? float_to_bf16(f) : float_to_half(f);
 }
 /// Rounds a double to half or bfloat16 with a single rounding: to odd in float first.
-template <bool Bf>
+template <bool kBf16>
 inline u32 down_exact(f64 d)
 {
     f32 f = f32(d);
@@ -27,48 +27,62 @@ inline u32 down_exact(f64 d)
             f = std::bit_cast<f32>(u);
         }
     }
-    return down<Bf>(f);
+    return down<kBf16>(f);
 }
 
-enum Kind { Add, Sub, Mul, Fma, FmaRelu, Min, Max, MinNan, MaxNan, Neg, Abs, Ex2, Tanh };
-template <bool Bf, int K>
+enum Kind {
+    kAdd,
+    kSub,
+    kMul,
+    kFma,
+    kFmaRelu,
+    kMin,
+    kMax,
+    kMinNan,
+    kMaxNan,
+    kNeg,
+    kAbs,
+    kEx2,
+    kTanh
+};
+template <bool kBf16, int kKind>
 inline u32 apply(u32 a, u32 b, u32 c)
 {
-    if constexpr (K == Neg) return (a ^ 0x8000) & 0xffff;
-    if constexpr (K == Abs) return a & 0x7fff;
-    const f32 x = up<Bf>(a), y = up<Bf>(b);
-    if constexpr (K == Add) return down<Bf>(x + y);
-    if constexpr (K == Sub) return down<Bf>(x - y);
-    if constexpr (K == Mul) return down<Bf>(x * y);
-    if constexpr (K == Fma) return down_exact<Bf>(f64(x) * f64(y) + f64(up<Bf>(c)));
-    if constexpr (K == FmaRelu) {
-        const f64 r = f64(x) * f64(y) + f64(up<Bf>(c));
-        return r != r ? 0x7fff : r > 0 ? down_exact<Bf>(r) : 0;
+    if constexpr (kKind == kNeg) return (a ^ 0x8000) & 0xffff;
+    if constexpr (kKind == kAbs) return a & 0x7fff;
+    f32 const x = up<kBf16>(a), y = up<kBf16>(b);
+    if constexpr (kKind == kAdd) return down<kBf16>(x + y);
+    if constexpr (kKind == kSub) return down<kBf16>(x - y);
+    if constexpr (kKind == kMul) return down<kBf16>(x * y);
+    if constexpr (kKind == kFma) return down_exact<kBf16>(f64(x) * f64(y) + f64(up<kBf16>(c)));
+    if constexpr (kKind == kFmaRelu) {
+        f64 const r = f64(x) * f64(y) + f64(up<kBf16>(c));
+        return r != r ? 0x7fff : r > 0 ? down_exact<kBf16>(r) : 0;
     }
-    if constexpr (K == Min) return down<Bf>(float_min(x, y));
-    if constexpr (K == Max) return down<Bf>(float_max(x, y));
-    if constexpr (K == MinNan) return x != x || y != y ? 0x7fff : down<Bf>(float_min(x, y));
-    if constexpr (K == MaxNan) return x != x || y != y ? 0x7fff : down<Bf>(float_max(x, y));
-    if constexpr (K == Ex2) return down_exact<Bf>(std::exp2(f64(x)));
-    return down_exact<Bf>(std::tanh(f64(x)));
+    if constexpr (kKind == kMin) return down<kBf16>(float_min(x, y));
+    if constexpr (kKind == kMax) return down<kBf16>(float_max(x, y));
+    if constexpr (kKind == kMinNan) return x != x || y != y ? 0x7fff : down<kBf16>(float_min(x, y));
+    if constexpr (kKind == kMaxNan) return x != x || y != y ? 0x7fff : down<kBf16>(float_max(x, y));
+    if constexpr (kKind == kEx2) return down_exact<kBf16>(std::exp2(f64(x)));
+    return down_exact<kBf16>(std::tanh(f64(x)));
 }
-template <bool Bf, bool Pair, int K>
+template <bool kBf16, bool kPair, int kKind>
 void half_rows(Warp& w, Instruction const& i, u32 m)
 {
     u32* d = row32(w, i.d);
     u32 const *a = row32(w, i.a), *b = row32(w, i.b == kNone ? i.a : i.b),
               *c = row32(w, i.c == kNone ? i.a : i.c);
     for_lanes(m, [&](u32 l) {
-        u32 r = apply<Bf, K>(a[l] & 0xffff, b[l] & 0xffff, c[l] & 0xffff);
-        if constexpr (Pair) r |= apply<Bf, K>(a[l] >> 16, b[l] >> 16, c[l] >> 16) << 16;
+        u32 r = apply<kBf16, kKind>(a[l] & 0xffff, b[l] & 0xffff, c[l] & 0xffff);
+        if constexpr (kPair) r |= apply<kBf16, kKind>(a[l] >> 16, b[l] >> 16, c[l] >> 16) << 16;
         d[l] = r;
     });
 }
-template <int K>
+template <int kKind>
 Handler pick(bool bf, bool pair)
 {
-    return bf ? (pair ? half_rows<true, true, K> : half_rows<true, false, K>)
-              : (pair ? half_rows<false, true, K> : half_rows<false, false, K>);
+    return bf ? (pair ? half_rows<true, true, kKind> : half_rows<true, false, kKind>)
+              : (pair ? half_rows<false, true, kKind> : half_rows<false, false, kKind>);
 }
 
 // setp and set on half types; mode: comparison, i.size: 1 = pair, 2 = bf16
@@ -128,7 +142,7 @@ void half_set(Warp& w, Instruction const& i, u32 m)
     auto f = [&](u32 v) {
         return bf ? bf16_to_float(u16(v)) : half_to_float(u16(v));
     };
-    const u32 yes = ones ? 0xffff : bf ? 0x3f80 : 0x3c00;
+    u32 const yes = ones ? 0xffff : bf ? 0x3f80 : 0x3c00;
     for_lanes(m, [&](u32 l) {
         u32 r = compare(i.mode, f(a[l]), f(b[l])) ? yes : 0;
         if (pair) r |= (compare(i.mode, f(a[l] >> 16), f(b[l] >> 16)) ? yes : 0) << 16;
@@ -152,13 +166,13 @@ OpDecoder other_setp = nullptr;
 void decode_setp(Op& o)
 {
     if (!is_half(o.last())) return other_setp(o);
-    const string type = o.take_type();
+    string const type = o.take_type();
     o.take("ftz");
     o.ins.mode = u8(take_comparison(o));
     o.ins.size = u8((type.back() == '2' ? 1 : 0) | (type[0] == 'b' ? 2 : 0));
     o.expect(3, 3);
-    const string d = o.operands[0];
-    const size_t bar = d.find('|');
+    string const d = o.operands[0];
+    size_t const bar = d.find('|');
     o.ins.d = o.predicate(trim(d.substr(0, bar)));
     if (bar != string::npos) o.ins.d2 = o.predicate(trim(d.substr(bar + 1)));
     o.ins.a = o.source(1, type);
@@ -167,9 +181,9 @@ void decode_setp(Op& o)
 }
 void decode_set(Op& o)
 {
-    const string type = o.take_type();
+    string const type = o.take_type();
     if (!is_half(type)) throw NotEmulated("set on ." + type);
-    const string to = o.take_type();
+    string const to = o.take_type();
     o.take("ftz");
     o.ins.mode = u8(take_comparison(o));
     bool const pair = type.back() == '2', number = to == type;
@@ -186,7 +200,7 @@ void decode_set(Op& o)
 bool decode_half_arithmetic(Op& o)
 {
     if (!is_half(o.last())) return false;
-    const string type = o.take_type(), b = o.base;
+    string const type = o.take_type(), b = o.base;
     bool const bf = type[0] == 'b', pair = type.back() == '2';
     o.take("rn");
     if (o.take("ftz") && !(b == "ex2" && bf)) throw NotEmulated(".ftz on half types");
@@ -201,16 +215,16 @@ bool decode_half_arithmetic(Op& o)
     o.ins.d = o.target(0, type);
     o.ins.a = o.source(1, type);
     if (o.operands.size() > 2) o.ins.b = o.source(2, type);
-    o.ins.run = b == "add"    ? pick<Add>(bf, pair)
-                : b == "sub"  ? pick<Sub>(bf, pair)
-                : b == "mul"  ? pick<Mul>(bf, pair)
-                : b == "fma"  ? (relu ? pick<FmaRelu>(bf, pair) : pick<Fma>(bf, pair))
-                : b == "min"  ? (nan ? pick<MinNan>(bf, pair) : pick<Min>(bf, pair))
-                : b == "max"  ? (nan ? pick<MaxNan>(bf, pair) : pick<Max>(bf, pair))
-                : b == "neg"  ? pick<Neg>(bf, pair)
-                : b == "abs"  ? pick<Abs>(bf, pair)
-                : b == "ex2"  ? pick<Ex2>(bf, pair)
-                : b == "tanh" ? pick<Tanh>(bf, pair)
+    o.ins.run = b == "add"    ? pick<kAdd>(bf, pair)
+                : b == "sub"  ? pick<kSub>(bf, pair)
+                : b == "mul"  ? pick<kMul>(bf, pair)
+                : b == "fma"  ? (relu ? pick<kFmaRelu>(bf, pair) : pick<kFma>(bf, pair))
+                : b == "min"  ? (nan ? pick<kMinNan>(bf, pair) : pick<kMin>(bf, pair))
+                : b == "max"  ? (nan ? pick<kMaxNan>(bf, pair) : pick<kMax>(bf, pair))
+                : b == "neg"  ? pick<kNeg>(bf, pair)
+                : b == "abs"  ? pick<kAbs>(bf, pair)
+                : b == "ex2"  ? pick<kEx2>(bf, pair)
+                : b == "tanh" ? pick<kTanh>(bf, pair)
                               : nullptr;
     if (!o.ins.run) throw NotEmulated("type ." + type);
     return true;
@@ -223,4 +237,4 @@ void register_half_ops(std::unordered_map<string, OpDecoder>& t)
     t["set"] = decode_set;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

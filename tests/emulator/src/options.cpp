@@ -1,11 +1,11 @@
 // Reads the environment variables CUDA_EMU_*.
-#include "options.hpp"
+#include "tests/emulator/src/options.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
-namespace emu {
+namespace calofuse::emulator {
 
 void fatal(string const& message)
 {
@@ -24,10 +24,10 @@ string text_of(char const* name)
 
 u64 number_of(char const* name, u64 fallback)
 {
-    const string v = text_of(name);
+    string const v = text_of(name);
     if (v.empty()) return fallback;
     char* end = nullptr;
-    const u64 n = strtoull(v.c_str(), &end, 0);
+    u64 const n = strtoull(v.c_str(), &end, 0);
     if (*end) fatal(string(name) + "=" + v + ": not a number");
     return n;
 }
@@ -35,7 +35,7 @@ u64 number_of(char const* name, u64 fallback)
 template <class E>
 E choice_of(char const* name, std::initializer_list<std::pair<char const*, E>> choices, E fallback)
 {
-    const string v = text_of(name);
+    string const v = text_of(name);
     if (v.empty()) return fallback;
     string known;
     for (auto& [text, value] : choices) {
@@ -48,7 +48,7 @@ E choice_of(char const* name, std::initializer_list<std::pair<char const*, E>> c
 Options read_options()
 {
     Options o;
-    if (const string v = text_of("CUDA_EMU_CHECK"); !v.empty() && v != "all" && v != "1") {
+    if (string const v = text_of("CUDA_EMU_CHECK"); !v.empty() && v != "all" && v != "1") {
         o.check_race = o.check_init = o.check_leak = o.check_proxy = o.check_host = false;
         if (v != "none" && v != "0") {
             std::stringstream list(v);
@@ -70,19 +70,19 @@ Options read_options()
         }
     }
     o.schedule = choice_of<Schedule>("CUDA_EMU_SCHEDULE",
-                                     {{"forward", Schedule::Forward},
-                                      {"reverse", Schedule::Reverse},
-                                      {"random", Schedule::Random}},
+                                     {{"forward", Schedule::forward},
+                                      {"reverse", Schedule::reverse},
+                                      {"random", Schedule::random}},
                                      o.schedule);
     o.async_copies = choice_of<AsyncCopies>("CUDA_EMU_ASYNC",
-                                            {{"late", AsyncCopies::Late},
-                                             {"early", AsyncCopies::Early},
-                                             {"random", AsyncCopies::Random}},
+                                            {{"late", AsyncCopies::late},
+                                             {"early", AsyncCopies::early},
+                                             {"random", AsyncCopies::random}},
                                             o.async_copies);
     o.stream_order = choice_of<StreamOrder>("CUDA_EMU_STREAMS",
-                                            {{"eager", StreamOrder::Eager},
-                                             {"lazy", StreamOrder::Lazy},
-                                             {"shuffle", StreamOrder::Shuffle}},
+                                            {{"eager", StreamOrder::eager},
+                                             {"lazy", StreamOrder::lazy},
+                                             {"shuffle", StreamOrder::shuffle}},
                                             o.stream_order);
     o.seed = u32(number_of("CUDA_EMU_SEED", o.seed));
     o.threads = u32(number_of("CUDA_EMU_THREADS", o.threads));
@@ -101,4 +101,4 @@ Options& options()
     return o;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

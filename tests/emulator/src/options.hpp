@@ -1,12 +1,14 @@
-// Options of the emulator; every one is read once from an environment variable (see README.md).
+/// \file tests/emulator/src/options.hpp
+/// Options of the emulator; every one is read once from an environment variable (see README.md).
 #pragma once
-#include "base.hpp"
 
-namespace emu {
+#include "tests/emulator/src/base.hpp"
 
-enum class Schedule { Forward, Reverse, Random };  // order of blocks and of warps
-enum class AsyncCopies { Late, Early, Random };  // when cp.async, bulk copies and wgmma take effect
-enum class StreamOrder { Eager, Lazy, Shuffle };  // when the work of a stream runs
+namespace calofuse::emulator {
+
+enum class Schedule { forward, reverse, random };  // order of blocks and of warps
+enum class AsyncCopies { late, early, random };  // when cp.async, bulk copies and wgmma take effect
+enum class StreamOrder { eager, lazy, shuffle };  // when the work of a stream runs
 
 struct Options {
     bool check_race = true;   // races in shared and global memory, also between streams
@@ -14,9 +16,9 @@ struct Options {
     bool check_leak = true;   // allocations that are alive at exit
     bool check_proxy = true;  // missing fence.proxy.async
     bool check_host = true;   // pinned host buffers reused while a copy is pending
-    Schedule schedule = Schedule::Forward;
-    AsyncCopies async_copies = AsyncCopies::Late;
-    StreamOrder stream_order = StreamOrder::Lazy;
+    Schedule schedule = Schedule::forward;
+    AsyncCopies async_copies = AsyncCopies::late;
+    StreamOrder stream_order = StreamOrder::lazy;
     u32 seed = 1;
     u32 threads = 1;
     u32 multiprocessors = 4;
@@ -42,4 +44,4 @@ struct Random {
     u32 below(u32 n) { return u32(u64(next()) * n >> 32); }
 };
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -3,12 +3,12 @@
 #include <sstream>
 #include <unordered_map>
 
-#include "memory.hpp"
-#include "program.hpp"
-#include "report.hpp"
-#include "text.hpp"
+#include "tests/emulator/src/memory.hpp"
+#include "tests/emulator/src/program.hpp"
+#include "tests/emulator/src/report.hpp"
+#include "tests/emulator/src/text.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 std::unordered_map<u64, string>& function_names()
@@ -24,8 +24,8 @@ class ModuleParser {
     void run()
     {
         while (skip_blank()) {
-            const size_t begin = p_;
-            const u32 line = line_;
+            size_t const begin = p_;
+            u32 const line = line_;
             if (starts(".version") || starts(".target") || starts(".address_size")) {
                 rest_of_line();
                 continue;
@@ -49,8 +49,8 @@ class ModuleParser {
                     declaration(text);
                     done = true;
                 } else if (c == '{' && text.find('=') == string::npos && is_function(text)) {
-                    const u32 body_line = line_;
-                    const size_t body = p_ + 1;
+                    u32 const body_line = line_;
+                    size_t const body = p_ + 1;
                     skip_braces();
                     function(text, src_.substr(body, p_ - 1 - body), body_line);
                     done = true;
@@ -112,7 +112,7 @@ class ModuleParser {
     }
     string rest_of_line()
     {
-        const size_t e = std::min(src_.find('\n', p_), src_.size());
+        size_t const e = std::min(src_.find('\n', p_), src_.size());
         string s = src_.substr(p_, e - p_);
         p_ = e;
         return s;
@@ -142,10 +142,10 @@ class ModuleParser {
 
     void file(string const& s)
     {
-        const size_t a = s.find('"'), b = s.find('"', a + 1);
+        size_t const a = s.find('"'), b = s.find('"', a + 1);
         if (b == string::npos) return;
         string path = s.substr(a + 1, b - a - 1);
-        if (const size_t slash = path.rfind('/'); slash != string::npos)
+        if (size_t const slash = path.rfind('/'); slash != string::npos)
             path = path.substr(slash + 1);
         module_.files[atoi(s.c_str() + 5)] = path;
     }
@@ -165,7 +165,7 @@ class ModuleParser {
         auto old = module_.functions.find(f.name);
         if (old != module_.functions.end() && !old->second.is_extern && f.is_extern) return;
         if (!f.is_kernel && !module_.function_addresses.count(f.name)) {
-            const u64 a =
+            u64 const a =
                 reinterpret_cast<u64>(new char[16]);  // a unique address that is no device memory
             module_.function_addresses[f.name] = a;
             function_names()[a] = f.name;
@@ -175,7 +175,7 @@ class ModuleParser {
 
     void declaration(string const& raw)
     {
-        const string t = trim(raw);
+        string const t = trim(raw);
         if (t.empty()) return;
         if (is_function(t)) {
             FunctionText f;
@@ -190,7 +190,7 @@ class ModuleParser {
             return std::find(words.begin(), words.end(), w) != words.end();
         };
         if (has(".shared")) {
-            const Variable v = parse_variable(t);
+            Variable const v = parse_variable(t);
             module_.shared[v.name] = {v.bytes, v.alignment, v.unsized};
         } else if (has(".global") || has(".const")) {
             variable(t);
@@ -199,12 +199,12 @@ class ModuleParser {
 
     void variable(string const& t)
     {
-        const Variable v = parse_variable(t);
+        Variable const v = parse_variable(t);
         if (module_.globals.count(v.name)) return;
-        const size_t bytes = std::max<u64>(v.bytes, 1);
+        size_t const bytes = std::max<u64>(v.bytes, 1);
         char* m = static_cast<char*>(aligned_alloc(512, round_up(bytes + 1024, 512))) + 512;
         memset(m, 0, bytes);
-        if (const size_t eq = t.find('='); eq != string::npos) {
+        if (size_t const eq = t.find('='); eq != string::npos) {
             string init = trim(t.substr(eq + 1));
             std::erase_if(init, [](char c) {
                 return c == '{' || c == '}';
@@ -225,7 +225,7 @@ class ModuleParser {
         }
         module_.globals[v.name] = m;
         module_.global_bytes[v.name] = bytes;
-        device_memory().add(m, bytes, MemoryKind::Module);
+        device_memory().add(m, bytes, MemoryKind::module);
     }
 
     void resolve_initialisers()
@@ -236,7 +236,7 @@ class ModuleParser {
             for (char const* f : {"generic(", "mask("})
                 if (s.rfind(f, 0) == 0)
                     s = s.substr(strlen(f)), s.erase(std::remove(s.begin(), s.end(), ')'), s.end());
-            if (const size_t plus = s.find('+'); plus != string::npos)
+            if (size_t const plus = s.find('+'); plus != string::npos)
                 offset = strtoll(s.c_str() + plus + 1, nullptr, 0), s = trim(s.substr(0, plus));
             u64 value = 0;
             if (auto g = module_.globals.find(s); g != module_.globals.end())
@@ -276,4 +276,4 @@ Kernel* find_kernel(Module& m, string const& name)
     return r;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,14 +1,16 @@
-// A PTX program: modules as registered by the host code, and kernels decoded to instructions.
+/// \file tests/emulator/src/program.hpp
+/// A PTX program: modules as registered by the host code, and kernels decoded to instructions.
 #pragma once
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 
-#include "base.hpp"
+#include "tests/emulator/src/base.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 struct Warp;
 struct Instruction;
@@ -16,31 +18,31 @@ using Handler = void (*)(Warp&, Instruction const&, u32 mask);
 
 /// How the scheduler treats an instruction; everything that is not control flow is Normal.
 enum class Flow : u8 {
-    Normal,
-    Branch,
-    BranchIndexed,
-    Exit,
-    Return,
-    Call,
-    Trap,
-    Collective,  // *.sync: waits for all live lanes of its mask
-    Barrier,
-    BarrierArrive,
-    BarrierReduce,
-    ClusterArrive,
-    ClusterWait,
-    Yield,  // nanosleep: let others run
+    normal,
+    branch,
+    branch_indexed,
+    exit,
+    ret,
+    call,
+    trap,
+    collective,  // *.sync: waits for all live lanes of its mask
+    barrier,
+    barrier_arrive,
+    barrier_reduce,
+    cluster_arrive,
+    cluster_wait,
+    yield,  // nanosleep: let others run
 };
 
 enum class Space : u8 {
-    Generic,
-    Global,
-    Shared,
-    SharedCluster,
-    Local,
-    KernelParam,
-    FrameParam,
-    Const
+    generic,
+    global,
+    shared,
+    shared_cluster,
+    local,
+    kernel_param,
+    frame_param,
+    constant
 };
 
 /// Pre-decoded instruction. d, a, b, c are byte offsets of register rows (32 lanes side by side), or predicate indices.
@@ -51,8 +53,8 @@ struct Instruction {
     u32 members = kNone;  // row with the member mask of a collective
     s32 guard = -1;       // predicate index
     bool guard_negated = false;
-    Flow flow = Flow::Normal;
-    Space space = Space::Generic;
+    Flow flow = Flow::normal;
+    Space space = Space::generic;
     u8 size = 0;             // bytes of one element in memory
     u8 count = 1;            // elements of a vector access
     bool address64 = true;   // the address row has 64-bit lanes
@@ -77,7 +79,7 @@ struct FunctionInfo {
     string name;
     u32 entry = 0;  // first instruction
     u32 register_bytes = 0, predicates = 0, local_bytes = 0, param_bytes = 0;
-    u32 parameter_count = 0;
+    u32 carry = kNone;  // predicate with the carry of extended-precision instructions
     struct Slot {
         u32 offset, bytes;
     };
@@ -85,14 +87,14 @@ struct FunctionInfo {
     std::optional<Slot> result;
     vector<std::pair<u32, u32>> imm32;  // row, value
     vector<std::pair<u32, u64>> imm64;
-    vector<std::pair<u32, u32>> special;  // row, SpecialRegister
+    vector<std::pair<u32, u32>> special;  // row, index of the special register
 };
 
-enum class Builtin : u8 { None, Vprintf, AssertFail, Malloc, Free };
+enum class Builtin : u8 { none, vprintf, assert_fail, malloc, free };
 
 struct CallSite {
     int function = -1;  // index into Kernel::functions, -1: through a pointer or built in
-    Builtin builtin = Builtin::None;
+    Builtin builtin = Builtin::none;
     u32 pointer = kNone;              // row with the function pointer
     vector<FunctionInfo::Slot> args;  // where the arguments lie in the caller's frame
     std::optional<FunctionInfo::Slot> result;
@@ -122,54 +124,8 @@ struct Kernel {
     string const& place(Instruction const& i) const { return lines[i.line].place; }
 };
 
-enum class SpecialRegister : u32 {
-    TidX,
-    TidY,
-    TidZ,
-    NtidX,
-    NtidY,
-    NtidZ,
-    CtaidX,
-    CtaidY,
-    CtaidZ,
-    NctaidX,
-    NctaidY,
-    NctaidZ,
-    LaneId,
-    WarpId,
-    NwarpId,
-    SmId,
-    NsmId,
-    GridId,
-    LaneMaskEq,
-    LaneMaskLt,
-    LaneMaskLe,
-    LaneMaskGt,
-    LaneMaskGe,
-    ClusterIdX,
-    ClusterIdY,
-    ClusterIdZ,
-    NclusterIdX,
-    NclusterIdY,
-    NclusterIdZ,
-    ClusterCtaidX,
-    ClusterCtaidY,
-    ClusterCtaidZ,
-    ClusterNctaidX,
-    ClusterNctaidY,
-    ClusterNctaidZ,
-    ClusterCtarank,
-    ClusterNctarank,
-    DynamicSmemSize,
-    TotalSmemSize,
-    EnvReg1,
-    EnvReg2,
-    Zero,
-    Clock,
-    Clock64,
-    GlobalTimer,
-    GlobalTimerLo,  // read when executed
-};
+/// Index of a special register ("%tid.x", ...), for FunctionInfo::special.
+std::optional<u32> find_special_register(string const& name);
 
 /// A function or kernel as text; decoded when a kernel that needs it is first launched.
 struct FunctionText {
@@ -210,4 +166,4 @@ void not_emulated(Warp& w, Instruction const& i, u32 mask);
 /// Name of the function behind a device function pointer, nullptr if it is none.
 string const* function_at(u64 address);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

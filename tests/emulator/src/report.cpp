@@ -1,5 +1,5 @@
 // Formatting, deduplication and counting of reports; the process ends with code 66 if there were any.
-#include "report.hpp"
+#include "tests/emulator/src/report.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -7,9 +7,9 @@
 #include <mutex>
 #include <set>
 
-#include "options.hpp"
+#include "tests/emulator/src/options.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 struct Log {
@@ -50,7 +50,7 @@ void report(Report const& r)
                      + (r.kernel.empty() ? r.detail : ""))
              .second)
         return;
-    const string s = format(r);
+    string const s = format(r);
     l.text += s;
     if (l.count++ < options().max_reports)
         fputs(s.c_str(), stderr);
@@ -96,4 +96,4 @@ string demangle(string const& name)
     return r;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

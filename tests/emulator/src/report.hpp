@@ -1,8 +1,10 @@
-// Reports: what the checks found, each one once per kernel, place and kind, printed to stderr.
+/// \file tests/emulator/src/report.hpp
+/// Reports: what the checks found, each one once per kernel, place and kind, printed to stderr.
 #pragma once
-#include "base.hpp"
 
-namespace emu {
+#include "tests/emulator/src/base.hpp"
+
+namespace calofuse::emulator {
 
 struct Report {
     string what;    // "race in shared memory", ...
@@ -26,4 +28,4 @@ void clear_reports();
 
 string demangle(string const& name);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

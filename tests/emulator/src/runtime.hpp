@@ -1,7 +1,9 @@
-// State behind the runtime API: context, streams, operations, events, graphs.
-// Work is a set of operations with dependencies. An operation may run any time after its dependencies; the option
-// CUDA_EMU_STREAMS says when it does: at once (eager), as late as synchronisation allows (lazy), or in random order.
+/// \file tests/emulator/src/runtime.hpp
+/// State behind the runtime API: context, streams, operations, events, graphs.
+/// Work is a set of operations with dependencies. An operation may run any time after its dependencies; the option
+/// CUDA_EMU_STREAMS says when it does: at once (eager), as late as synchronisation allows (lazy), or in random order.
 #pragma once
+
 #include <functional>
 #include <list>
 #include <map>
@@ -13,9 +15,9 @@
 
 #include <cuda_runtime_api.h>
 
-#include "machine.hpp"
+#include "tests/emulator/src/machine.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 /// Which operations happen before: stream index -> sequence number.
 using VectorClock = std::map<u32, u32>;
@@ -184,6 +186,18 @@ class Context {
 
 Context& context();
 
+/// Whoever refers to it gets hooks.cpp linked from the static library: the report of leaks at exit, the hooks of tests.
+extern int exit_hook_anchor;
+
+bool on_device(Allocation const* a);  // device or managed memory
+/// Notes the use of host or device memory for the race check between streams.
+void touch_range(Allocation* a, char const* p, size_t n, bool write, u32 serial);
+
+Graph* graph_of(cudaGraph_t g);  // nullptr: invalid handle
+Node* node_of(cudaGraphNode_t n);
+std::unique_ptr<Graph> clone(Graph const& g);
+cudaError_t kernel_from_params(cudaKernelNodeParams const& p, KernelNode& k);
+
 /// Work of graph nodes and streams alike.
 cudaError_t do_kernel(KernelNode const& k);
 cudaError_t do_copy(CopyNode const& c);
@@ -200,8 +214,9 @@ cudaError_t submit(
     std::variant<EmptyNode, KernelNode, CopyNode, MemsetNode, HostNode, FreeNode> work,
     OperationPtr* out = nullptr);
 
-#define EMU_LOCK std::lock_guard emu_lock(emu::context().mutex)
-#define EMU_CHECK_STICKY \
-    if (emu::context().sticky != cudaSuccess) return emu::context().sticky
+#define CALOFUSE_EMULATOR_LOCK std::lock_guard emu_lock(calofuse::emulator::context().mutex)
+#define CALOFUSE_EMULATOR_CHECK_STICKY                       \
+    if (calofuse::emulator::context().sticky != cudaSuccess) \
+    return calofuse::emulator::context().sticky
 
-}  // namespace emu
+}  // namespace calofuse::emulator

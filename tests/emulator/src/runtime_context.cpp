@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <random>
 
-#include "report.hpp"
-#include "runtime.hpp"
+#include "tests/emulator/src/report.hpp"
+#include "tests/emulator/src/runtime.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 void join(VectorClock& a, VectorClock const& b)
@@ -25,6 +25,7 @@ bool ordered_here(u32 serial)
 Context& context()
 {
     static Context* c = [] {
+        exit_hook_anchor = 1;
         auto* q = new Context;  // never destroyed: host objects may call the API very late
         q->legacy.index = 0;
         q->per_thread.index = 1;
@@ -93,9 +94,9 @@ void Context::run(OperationPtr const& op)
         records_.clear();
     }
     current = op.get();
-    const u32 first = next_serial(0);
-    const cudaError_t e = op->run && sticky == cudaSuccess ? op->run() : cudaSuccess;
-    const u32 after = next_serial(0);
+    u32 const first = next_serial(0);
+    cudaError_t const e = op->run && sticky == cudaSuccess ? op->run() : cudaSuccess;
+    u32 const after = next_serial(0);
     if (after > first) records_[first] = {after - 1, op->stream, op->sequence};
     if (records_.size() > 2000)
         records_.erase(records_.begin());  // very old work counts as ordered
@@ -115,7 +116,7 @@ void Context::run(OperationPtr const& op)
 
 void Context::run_until(vector<OperationPtr> const& goals)
 {
-    bool const shuffle = options().stream_order == StreamOrder::Shuffle;
+    bool const shuffle = options().stream_order == StreamOrder::shuffle;
     std::set<Operation*> needed;
     vector<OperationPtr> todo;
     std::function<void(OperationPtr const&)> add = [&](OperationPtr const& op) {
@@ -145,15 +146,15 @@ void Context::run_until(vector<OperationPtr> const& goals)
 void Context::maybe_run()
 {
     switch (options().stream_order) {
-        case StreamOrder::Eager:
+        case StreamOrder::eager:
             run_until(pending_);
             break;
-        case StreamOrder::Shuffle:
+        case StreamOrder::shuffle:
             if (random_.state == 12345) random_.state = options().seed * 2654435761u | 1;
             while (!pending_.empty() && random_.below(3) == 0)
                 progress();
             break;
-        case StreamOrder::Lazy:
+        case StreamOrder::lazy:
             if (pending_.size() > 4096) run_until({pending_.front()});
             break;
     }
@@ -167,7 +168,7 @@ void Context::progress()
                         [](auto& d) { return d->done; }))
             ready.push_back(op);
     if (ready.empty()) return;
-    run(options().stream_order == StreamOrder::Shuffle ? ready[random_.below(u32(ready.size()))]
+    run(options().stream_order == StreamOrder::shuffle ? ready[random_.below(u32(ready.size()))]
                                                        : ready.front());
 }
 
@@ -254,8 +255,8 @@ void Context::reset()
         s->last = nullptr, s->waits.clear(), s->capture = nullptr;
     vector<char*> device;
     device_memory().for_each([&](Allocation& a) {
-        if (a.kind == MemoryKind::Device || a.kind == MemoryKind::Managed
-            || a.kind == MemoryKind::Heap)
+        if (a.kind == MemoryKind::device || a.kind == MemoryKind::managed
+            || a.kind == MemoryKind::heap)
             device.push_back(a.base);
     });
     for (char* p : device)
@@ -264,4 +265,4 @@ void Context::reset()
     sticky = last = cudaSuccess;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,11 +1,10 @@
 // Launches, function attributes, occupancy. Invalid configurations give the error codes of the real runtime.
 #include <cstdio>
 
-#include "report.hpp"
-#include "runtime.hpp"
+#include "tests/emulator/src/report.hpp"
+#include "tests/emulator/src/runtime.hpp"
 
-namespace emu {
-
+namespace calofuse::emulator {
 namespace {
 constexpr size_t kSharedPerBlock = 48 * 1024, kSharedPerBlockOptin = 227 * 1024,
                  kSharedPerMultiprocessor = 228 * 1024;
@@ -15,7 +14,7 @@ constexpr u32 kThreadsPerMultiprocessor = 2048, kBlocksPerMultiprocessor = 32,
 int blocks_per_multiprocessor(Kernel const& k, u64 threads, size_t dynamic_shared)
 {
     if (threads == 0 || threads > k.max_threads) return 0;
-    const size_t shared = round_up(k.shared_static + dynamic_shared, 128) + 1024;
+    size_t const shared = round_up(k.shared_static + dynamic_shared, 128) + 1024;
     u64 n =
         std::min<u64>(kBlocksPerMultiprocessor, kThreadsPerMultiprocessor / round_up(threads, 32));
     return int(std::min<u64>(n, kSharedPerMultiprocessor / shared));
@@ -46,7 +45,7 @@ cudaError_t prepare_kernel(void const* f, cudaLaunchConfig_t const& c, void** ar
             l.cluster = {a.val.clusterDim.x, a.val.clusterDim.y, a.val.clusterDim.z};
         if (a.id == cudaLaunchAttributeCooperative) l.cooperative = a.val.cooperative;
     }
-    const u64 threads = l.block.count();
+    u64 const threads = l.block.count();
     if (!l.grid.count() || !threads || l.grid.x > 0x7fffffffu || l.grid.y > 65535
         || l.grid.z > 65535 || l.block.x > 1024 || l.block.y > 1024 || l.block.z > 64
         || threads > 1024)
@@ -60,7 +59,7 @@ cudaError_t prepare_kernel(void const* f, cudaLaunchConfig_t const& c, void** ar
         > std::max(kSharedPerBlock,
                    size_t(h->max_dynamic_set ? h->max_dynamic_shared + k->shared_static : 0)))
         return cudaErrorInvalidValue;
-    const u64 cluster = l.cluster.count();
+    u64 const cluster = l.cluster.count();
     if (cluster == 0 || cluster > (h->non_portable_cluster ? 16u : 8u))
         return cudaErrorInvalidClusterSize;
     if (l.grid.x % l.cluster.x || l.grid.y % l.cluster.y || l.grid.z % l.cluster.z)
@@ -82,16 +81,16 @@ cudaError_t do_kernel(KernelNode const& k)
                       c.current ? c.oracle(*c.current) : OrderOracle{});
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator
 
-using namespace emu;
+using namespace calofuse::emulator;
 
 namespace {
 cudaError_t launch(void const* f, cudaLaunchConfig_t const& c, void** args)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Context& x = context();
-    EMU_CHECK_STICKY;
+    CALOFUSE_EMULATOR_CHECK_STICKY;
     KernelNode k;
     if (cudaError_t e = prepare_kernel(f, c, args, k); e != cudaSuccess) return x.note(e);
     return x.note(submit(c.stream, std::move(k)));
@@ -142,9 +141,9 @@ cudaError_t cudaGetKernel(cudaKernel_t* out, void const* f)
 
 cudaError_t cudaFuncSetAttribute(void const* f, cudaFuncAttribute a, int value)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Context& x = context();
-    EMU_CHECK_STICKY;
+    CALOFUSE_EMULATOR_CHECK_STICKY;
     HostFunction* h = x.find_function(f);
     Kernel* k = x.kernel_of(f);
     if (!h || !k) return x.note(cudaErrorInvalidDeviceFunction);
@@ -167,9 +166,9 @@ cudaError_t cudaFuncSetSharedMemConfig(void const*, cudaSharedMemConfig)
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, void const* f)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Context& x = context();
-    EMU_CHECK_STICKY;
+    CALOFUSE_EMULATOR_CHECK_STICKY;
     HostFunction* h = x.find_function(f);
     Kernel* k = x.kernel_of(f);
     if (!h || !k) return x.note(cudaErrorInvalidDeviceFunction);
@@ -190,7 +189,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, void const* f)
 }
 cudaError_t cudaFuncGetName(char const** name, void const* f)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     HostFunction* h = context().find_function(f);
     if (!h) return context().note(cudaErrorInvalidDeviceFunction);
     *name = h->name.c_str();
@@ -200,7 +199,7 @@ cudaError_t cudaFuncGetName(char const** name, void const* f)
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
     int* n, void const* f, int block, size_t shared, unsigned)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Context& x = context();
     Kernel* k = x.kernel_of(f);
     if (!k) return x.note(cudaErrorInvalidDeviceFunction);
@@ -217,10 +216,10 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* n,
 }
 cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, void const* f, int blocks, int)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Kernel* k = context().kernel_of(f);
     if (!k || blocks <= 0) return context().note(cudaErrorInvalidValue);
-    const size_t each = kSharedPerMultiprocessor / size_t(blocks);
+    size_t const each = kSharedPerMultiprocessor / size_t(blocks);
     *bytes = each > k->shared_static + 1024
                  ? std::min(kSharedPerBlockOptin, each - 1024) - k->shared_static
                  : 0;
@@ -228,7 +227,7 @@ cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, void const*
 }
 cudaError_t cudaOccupancyMaxActiveClusters(int* n, void const* f, cudaLaunchConfig_t const* c)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     Kernel* k = context().kernel_of(f);
     if (!k) return context().note(cudaErrorInvalidDeviceFunction);
     u64 size = 1;
@@ -243,7 +242,7 @@ cudaError_t cudaOccupancyMaxActiveClusters(int* n, void const* f, cudaLaunchConf
 }
 cudaError_t cudaOccupancyMaxPotentialClusterSize(int* n, void const* f, cudaLaunchConfig_t const*)
 {
-    EMU_LOCK;
+    CALOFUSE_EMULATOR_LOCK;
     HostFunction* h = context().find_function(f);
     if (!h) return context().note(cudaErrorInvalidDeviceFunction);
     *n = h->non_portable_cluster ? 16 : 8;

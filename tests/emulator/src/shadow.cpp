@@ -1,11 +1,11 @@
-// See shadow.hpp.
-#include "shadow.hpp"
+// Checks of accesses against the shadow (shadow.hpp).
+#include "tests/emulator/src/shadow.hpp"
 
 #include <algorithm>
 
-#include "report.hpp"
+#include "tests/emulator/src/report.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 namespace {
 
 string thread_name(Block const& b, u32 thread)
@@ -25,7 +25,7 @@ bool known_in_warp(Warp const& w, u32 lane, u32 other, u32 time)
 bool ordered(Warp const& w, u32 lane, Epoch e)
 {
     Block const& b = *w.block;
-    const u32 serial = serial_of(e), time = time_of(e);
+    u32 const serial = serial_of(e), time = time_of(e);
     if (serial == b.serial) {
         if (warp_of(e) == w.index) return known_in_warp(w, lane, lane_of(e), time);
         if (warp_of(e) == kAsyncWarp)
@@ -55,11 +55,10 @@ string describe(Warp const& w, Epoch e, u32 pc, u32 lane, char const* verb)
     return s;
 }
 
-/// 1 + index of the instruction; 0 for the temporary instructions of composite operations.
 u32 pc_of(Warp const& w, Instruction const& i)
 {
     auto const& code = w.block->launch->kernel->code;
-    const size_t at = size_t(&i - code.data());
+    size_t const at = size_t(&i - code.data());
     return &i >= code.data() && at < code.size() ? u32(at) + 1 : 0;
 }
 
@@ -100,9 +99,9 @@ inline void check_against_reads(
     Warp& w, Instruction const& i, Cell const& c, u32 lane, bool strong, bool global)
 {
     Block const& b = *w.block;
-    const Epoch fresh = global ? b.launch->fresh : Epoch(b.group->first_serial) << 40;
+    Epoch const fresh = global ? b.launch->fresh : Epoch(b.group->first_serial) << 40;
     for (int r = 0; r < 2; ++r) {
-        const Epoch e = c.read[r];
+        Epoch const e = c.read[r];
         if (e < fresh || (strong && strong_of(e))) continue;
         if (serial_of(e) == b.serial && warp_of(e) == w.index) {
             if (time_of(e) <= w.sync_time) continue;
@@ -119,7 +118,7 @@ inline void check_against_reads(
 
 inline void record_read(Warp& w, Instruction const& i, Cell& c, u32 lanes, bool strong)
 {
-    const Epoch e = epoch(w.block->serial, w.block->time, w.index, 0, strong);
+    Epoch const e = epoch(w.block->serial, w.block->time, w.index, 0, strong);
     if (c.read[0] == e) {
         c.lanes[0] |= lanes;
         return;
@@ -148,8 +147,8 @@ inline void split(Shadow& s, size_t word)
 inline void touch(
     Warp& w, Instruction const& i, Cell& c, u32 lane, Access access, bool strong, bool global)
 {
-    check_against_write(w, i, c, lane, strong, global, access != Access::Read);
-    if (access == Access::Read) {
+    check_against_write(w, i, c, lane, strong, global, access != Access::read);
+    if (access == Access::read) {
         record_read(w, i, c, 1u << lane, strong);
     } else {
         check_against_reads(w, i, c, lane, strong, global);
@@ -185,12 +184,12 @@ void check_access(Warp& w,
                   bool global)
 {
     Options const& o = options();
-    bool const strong = access == Access::Atomic || i.strong;
+    bool const strong = access == Access::atomic || i.strong;
     for (size_t word = offset / 4; word * 4 < offset + n; ++word) {
-        const size_t b = std::max(offset, word * 4), e = std::min(offset + n, word * 4 + 4);
-        const u8 bits = u8(((1u << (e - b)) - 1) << (b - word * 4));
+        size_t const b = std::max(offset, word * 4), e = std::min(offset + n, word * 4 + 4);
+        u8 const bits = u8(((1u << (e - b)) - 1) << (b - word * 4));
         u8& state = s.state[word];
-        if (access != Access::Write && s.check_init && o.check_init
+        if (access != Access::write && s.check_init && o.check_init
             && ((state & bits) != bits || state & kPending))
             uninitialised(w, i, lane, global, state);
         if (o.check_race) {
@@ -209,7 +208,7 @@ void check_access(Warp& w,
                 touch(w, i, s.words[word], lane, access, strong, global);
             }
         }
-        if (access != Access::Read) state |= bits;
+        if (access != Access::read) state |= bits;
     }
 }
 
@@ -218,16 +217,16 @@ void check_uniform_read(
 {
     if (offset % 4 || n % 4 || i.read_only || i.strong || !options().check_race) {
         for_lanes(mask,
-                  [&](u32 lane) { check_access(w, i, s, offset, n, Access::Read, lane, global); });
+                  [&](u32 lane) { check_access(w, i, s, offset, n, Access::read, lane, global); });
         return;
     }
-    const u32 lead = first_lane(mask);
-    const Epoch fresh = global ? w.block->launch->fresh : Epoch(w.block->group->first_serial) << 40;
+    u32 const lead = first_lane(mask);
+    Epoch const fresh = global ? w.block->launch->fresh : Epoch(w.block->group->first_serial) << 40;
     for (size_t word = offset / 4; word * 4 < offset + n; ++word) {
-        const u8 state = s.state[word];
+        u8 const state = s.state[word];
         if ((state & (kWritten | kPending | kSplit)) != kWritten) {
             for_lanes(mask, [&](u32 lane) {
-                check_access(w, i, s, word * 4, 4, Access::Read, lane, global);
+                check_access(w, i, s, word * 4, 4, Access::read, lane, global);
             });
             continue;
         }
@@ -249,25 +248,25 @@ void check_coalesced(
     Warp& w, Instruction const& i, Shadow& s, size_t offset, u32 n, Access access, bool global)
 {
     Options const& o = options();
-    if (offset % 4 || n % 4 || i.read_only || i.strong || access == Access::Atomic
+    if (offset % 4 || n % 4 || i.read_only || i.strong || access == Access::atomic
         || !o.check_race) {
         for (u32 lane = 0; lane < 32; ++lane)
             check_access(w, i, s, offset + size_t(lane) * n, n, access, lane, global);
         return;
     }
-    const u32 per = n / 4;
-    const size_t first = offset / 4;
+    u32 const per = n / 4;
+    size_t const first = offset / 4;
     Block const& b = *w.block;
-    const Epoch fresh = global ? b.launch->fresh : Epoch(b.group->first_serial) << 40;
-    const Epoch mine = epoch(b.serial, b.time, w.index, 0, false);
-    const u32 pc = pc_of(w, i);
-    bool const reading = access == Access::Read;
+    Epoch const fresh = global ? b.launch->fresh : Epoch(b.group->first_serial) << 40;
+    Epoch const mine = epoch(b.serial, b.time, w.index, 0, false);
+    u32 const pc = pc_of(w, i);
+    bool const reading = access == Access::read;
     for (u32 lane = 0; lane < 32; ++lane)
         for (u32 q = 0; q < per; ++q) {
-            const size_t word = first + size_t(lane) * per + q;
+            size_t const word = first + size_t(lane) * per + q;
             u8& state = s.state[word];
             Cell& c = s.words[word];
-            const u8 want = reading && s.check_init ? u8(kWritten) : u8(0);
+            u8 const want = reading && s.check_init ? u8(kWritten) : u8(0);
             if ((state & (kSplit | kPending | want)) != want) {
                 check_access(w, i, s, word * 4, 4, access, lane, global);
                 continue;
@@ -298,7 +297,7 @@ void check_async_read(Warp& w, Instruction const& i, Shadow& s, size_t offset, u
 {
     Options const& o = options();
     for (size_t word = offset / 4; word * 4 < offset + n; ++word) {
-        const u8 state = s.state[word];
+        u8 const state = s.state[word];
         if (o.check_init && ((state & kWritten) != kWritten || state & kPending))
             uninitialised(w, i, lane, false, state);
         for (u32 p = 0; p < (state & kSplit ? 4u : 1u); ++p) {
@@ -309,7 +308,7 @@ void check_async_read(Warp& w, Instruction const& i, Shadow& s, size_t offset, u
                     record_read(w, i, c, 1u << lane, false);
             if (o.check_proxy && serial_of(c.write) == w.block->serial
                 && warp_of(c.write) != kAsyncWarp) {
-                const u32 t = time_of(c.write);
+                u32 const t = time_of(c.write);
                 Warp const& writer = w.block->warps[warp_of(c.write)];
                 if (writer.proxy_fence_time < t && w.proxy_fence_time < t)
                     report_at(w, i, lane,
@@ -323,7 +322,7 @@ void check_async_read(Warp& w, Instruction const& i, Shadow& s, size_t offset, u
 
 void mark_async_write(Block& b, Shadow& s, size_t offset, u32 n)
 {
-    const Epoch e = epoch(b.serial, b.time, kAsyncWarp, 0, false);
+    Epoch const e = epoch(b.serial, b.time, kAsyncWarp, 0, false);
     for (size_t word = offset / 4; word * 4 < offset + n; ++word) {
         s.state[word] = u8((s.state[word] & ~(kPending | kSplit)) | kWritten);
         s.words[word].write = e;
@@ -338,185 +337,4 @@ void mark_pending(Shadow& s, size_t offset, u32 n, bool pending)
         s.state[word] = u8(pending ? s.state[word] | kPending : s.state[word] & ~kPending);
 }
 
-// ---- happens-before
-
-namespace {
-u32* known_lanes(Warp& w)
-{
-    if (!w.lane_known) {
-        w.lane_known = std::make_unique<u32[]>(1024);
-        std::fill_n(w.lane_known.get(), 1024, 0u);
-    }
-    return w.lane_known.get();
-}
-}  // namespace
-
-void reset_known(Block& b)
-{
-    b.time = 1;
-    b.sync_time = 0;
-    b.fenced = false;
-    b.known.clear();
-    for (Warp& w : b.warps) {
-        w.sync_time = 0;
-        w.proxy_fence_time = 0;
-        w.lane_known.reset();
-        w.warp_known.assign(64, 0);
-    }
-}
-
-void sync_lanes(Warp& w, u32 mask)
-{
-    Block& b = *w.block;
-    const u32 now = b.time++;
-    if ((mask & w.live) == w.live) {
-        w.sync_time = now;
-        return;
-    }
-    u32* k = known_lanes(w);
-    u32 best[32];
-    for (u32 o = 0; o < 32; ++o) {
-        best[o] = mask >> o & 1 ? now : w.sync_time;
-        for_lanes(mask, [&](u32 l) { best[o] = std::max(best[o], k[l * 32 + o]); });
-    }
-    for_lanes(mask, [&](u32 l) { memcpy(k + l * 32, best, sizeof best); });
-}
-
-namespace {
-/// What one warp knows of bulk copies (by an mbarrier) all warps know after a barrier.
-void share_async(Block& b)
-{
-    u32 best = 0;
-    for (Warp& w : b.warps)
-        best = std::max(best, w.warp_known[kAsyncWarp]);
-    if (best)
-        for (Warp& w : b.warps)
-            w.warp_known[kAsyncWarp] = best;
-}
-}  // namespace
-
-void sync_block(Block& b, int id)
-{
-    const u32 now = b.time++;
-    bool everyone = true;
-    vector<Warp*> part;
-    for (Warp& w : b.warps) {
-        u32 lanes = 0;
-        for_lanes(w.blocked, [&](u32 l) {
-            if (w.barrier[l] == id) lanes |= 1u << l;
-        });
-        if (lanes != w.live) everyone = false;
-        if (!lanes) continue;
-        part.push_back(&w);
-        if (lanes == w.live)
-            w.sync_time = now;
-        else {
-            --b.time;
-            sync_lanes(w, lanes);
-        }
-    }
-    if (everyone) {
-        b.sync_time = now;
-        share_async(b);
-        return;
-    }
-    u32 best[64] = {};
-    for (Warp* w : part) {
-        best[w->index] = now;
-        for (u32 o = 0; o < 64; ++o)
-            best[o] = std::max(best[o], w->warp_known[o]);
-    }
-    for (Warp* w : part)
-        w->warp_known.assign(best, best + 64);
-    b.time = std::max(b.time, now + 1);
-}
-
-void sync_cluster(Group& g)
-{
-    std::map<u32, u32> all;
-    for (Block& b : g.blocks) {
-        const u32 now = b.time++;
-        b.sync_time = now;
-        for (Warp& w : b.warps)
-            w.sync_time = now;
-        share_async(b);
-        b.known[b.serial] = now;
-        for (auto& [s, t] : b.known)
-            all[s] = std::max(all[s], t);
-    }
-    for (Block& b : g.blocks) {
-        b.known = all;
-        b.known.erase(b.serial);
-    }
-}
-
-void publish(Warp& w, u32 lane, char const* variable, bool release)
-{
-    Block& b = *w.block;
-    if (!b.fenced && !release) return;
-    publish_barrier(w, lane, variable);
-}
-
-namespace {
-Published& published(Block& b, char const* variable)
-{
-    Group& g = *b.group;
-    if (variable >= g.arena && variable < g.arena + g.arena_bytes) return g.published[variable];
-    return b.launch->published[variable];
-}
-std::array<u32, 64>& warps_of(Published& p, u32 serial)
-{
-    auto [at, fresh] = p.warps.try_emplace(serial);
-    if (fresh) {
-        at->second.fill(0);
-        if (p.warps.size() > 64 && p.warps.begin() != at) p.warps.erase(p.warps.begin());
-    }
-    return at->second;
-}
-}  // namespace
-
-void publish_barrier(Warp& w, u32, char const* variable)
-{
-    Block& b = *w.block;
-    Published& p = published(b, variable);
-    const u32 now = b.time++;
-    for (auto& [s, t] : b.known)
-        p.blocks[s] = std::max(p.blocks[s], t);
-    p.blocks[b.serial] = now;
-    auto& warps = warps_of(p, b.serial);
-    for (u32 o = 0; o < 64; ++o)
-        warps[o] = std::max({warps[o], w.warp_known[o], o == kAsyncWarp ? 0 : b.sync_time});
-    warps[w.index] = now;
-}
-
-void publish_async(Block& b, char const* mbarrier)
-{
-    Published& p = published(b, mbarrier);
-    const u32 now = b.time++;
-    p.blocks[b.serial] = now;
-    warps_of(p, b.serial)[kAsyncWarp] = now;
-}
-
-void acquire(Warp& w, u32 lane, char const* variable)
-{
-    Block& b = *w.block;
-    Group& g = *b.group;
-    auto& map = variable >= g.arena && variable < g.arena + g.arena_bytes ? g.published
-                                                                          : b.launch->published;
-    auto found = map.find(variable);
-    if (found == map.end()) return;
-    Published const& p = found->second;
-    for (auto& [s, t] : p.blocks)
-        if (s != b.serial) b.known[s] = std::max(b.known[s], t);
-    auto mine = p.warps.find(b.serial);
-    if (mine == p.warps.end()) return;
-    for (u32 o = 0; o < 64; ++o)
-        w.warp_known[o] = std::max(w.warp_known[o], mine->second[o]);
-    if (mine->second[w.index] > w.sync_time) {
-        u32* k = known_lanes(w);
-        for (u32 o = 0; o < 32; ++o)
-            k[lane * 32 + o] = std::max(k[lane * 32 + o], mine->second[w.index]);
-    }
-}
-
-}  // namespace emu
+}  // namespace calofuse::emulator

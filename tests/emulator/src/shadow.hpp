@@ -1,12 +1,14 @@
-// Race, initialisation and proxy checks on the shadow of shared and global memory.
-// The rule is that of the PTX memory model: two accesses of which one writes conflict unless both are strong or
-// one happens before the other. Order comes from barriers, __syncwarp, mbarriers, fence + atomic, and stream order.
+/// \file tests/emulator/src/shadow.hpp
+/// Race, initialisation and proxy checks on the shadow of shared and global memory.
+/// The rule is that of the PTX memory model: two accesses of which one writes conflict unless both are strong or
+/// one happens before the other. Order comes from barriers, __syncwarp, mbarriers, fence + atomic, and stream order.
 #pragma once
-#include "machine.hpp"
 
-namespace emu {
+#include "tests/emulator/src/machine.hpp"
 
-enum class Access : u8 { Read, Write, Atomic };
+namespace calofuse::emulator {
+
+enum class Access : u8 { read, write, atomic };
 
 /// Checks and records one access of lane `lane` to bytes [offset, offset + n) of a shadow.
 void check_access(Warp& w,
@@ -42,4 +44,4 @@ void publish_barrier(Warp& w, u32 lane, char const* mbarrier);
 void publish_async(Block& b, char const* mbarrier);
 void reset_known(Block& b);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,8 +1,10 @@
-// Our own contents of the 128 bytes of a CUtensorMap (on a device they are opaque).
+/// \file tests/emulator/src/tensor_map.hpp
+/// Our own contents of the 128 bytes of a CUtensorMap (on a device they are opaque).
 #pragma once
-#include "base.hpp"
 
-namespace emu {
+#include "tests/emulator/src/base.hpp"
+
+namespace calofuse::emulator {
 
 struct TensorMap {
     static constexpr u32 kMagic = 0x544d4150;
@@ -17,4 +19,4 @@ struct TensorMap {
 };
 static_assert(sizeof(TensorMap) <= 128);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,9 +1,9 @@
 // See text.hpp.
-#include "text.hpp"
+#include "tests/emulator/src/text.hpp"
 
 #include <cstdlib>
 
-namespace emu {
+namespace calofuse::emulator {
 
 vector<string> split_words(string const& s)
 {
@@ -66,11 +66,11 @@ std::optional<u64> parse_number(string const& text, string_view type)
 {
     string s = trim(text);
     if (s.empty()) return {};
-    const u32 bytes = type_bytes(type);
+    u32 const bytes = type_bytes(type);
     auto hex = [&](size_t digits) -> std::optional<u64> {
         if (s.size() != 2 + digits) return {};
         char* end = nullptr;
-        const u64 v = strtoull(s.c_str() + 2, &end, 16);
+        u64 const v = strtoull(s.c_str() + 2, &end, 16);
         if (*end) return {};
         return v;
     };
@@ -103,7 +103,7 @@ std::optional<u64> parse_number(string const& text, string_view type)
                                                            : strtoull(s.c_str(), &end, 0);
     if (*end) return {};
     if (type == "f32" || type == "f64") {  // integer literal for a floating-point operand
-        const f64 d = negative ? -f64(v) : f64(v);
+        f64 const d = negative ? -f64(v) : f64(v);
         return type == "f32" ? std::bit_cast<u32>(f32(d)) : std::bit_cast<u64>(d);
     }
     if (negative) v = 0 - v;
@@ -114,7 +114,7 @@ std::optional<u64> parse_number(string const& text, string_view type)
 Variable parse_variable(string const& declaration)
 {
     Variable v;
-    const string head = trim(declaration.substr(0, declaration.find('=')));
+    string const head = trim(declaration.substr(0, declaration.find('=')));
     auto words = split_words(head);
     for (size_t i = 0; i < words.size(); ++i) {
         string const& w = words[i];
@@ -130,12 +130,12 @@ Variable parse_variable(string const& declaration)
     // the name may be separated from its dimensions by blanks
     size_t open = head.find('[');
     string before = trim(head.substr(0, open));
-    const size_t last = before.find_last_of(" \t\n");
+    size_t const last = before.find_last_of(" \t\n");
     v.name = last == string::npos ? before : before.substr(last + 1);
     u64 count = vector_width;
     while (open != string::npos) {
-        const size_t close = head.find(']', open);
-        const string n = trim(head.substr(open + 1, close - open - 1));
+        size_t const close = head.find(']', open);
+        string const n = trim(head.substr(open + 1, close - open - 1));
         if (n.empty())
             v.unsized = true;
         else
@@ -143,7 +143,7 @@ Variable parse_variable(string const& declaration)
         open = head.find('[', close);
     }
     if (v.unsized) {  // the initialiser gives the size
-        const size_t eq = declaration.find('=');
+        size_t const eq = declaration.find('=');
         if (eq != string::npos) {
             count = 1;
             for (char c : declaration.substr(eq))
@@ -200,11 +200,11 @@ vector<Variable> parameter_list(string const& h, bool result)
         open = h.find('(', e);
         if (open == string::npos) return {};
     }
-    const size_t close = h.find(')', open);
+    size_t const close = h.find(')', open);
     vector<Variable> v;
     for (string const& p : split_operands(h.substr(open + 1, close - open - 1)))
         v.push_back(parse_variable(p));
     return v;
 }
 
-}  // namespace emu
+}  // namespace calofuse::emulator

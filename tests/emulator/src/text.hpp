@@ -1,11 +1,13 @@
-// Lexical helpers for PTX text: operand lists, numbers, variable declarations.
+/// \file tests/emulator/src/text.hpp
+/// Lexical helpers for PTX text: operand lists, numbers, variable declarations.
 #pragma once
+
 #include <algorithm>
 #include <optional>
 
-#include "base.hpp"
+#include "tests/emulator/src/base.hpp"
 
-namespace emu {
+namespace calofuse::emulator {
 
 vector<string> split_words(string const& s);     // at blanks
 vector<string> split_operands(string const& s);  // at commas outside brackets
@@ -25,4 +27,4 @@ string function_name(string const& header);
 /// Parameters of a function header: the list in parentheses before (result) or after the name.
 vector<Variable> parameter_list(string const& header, bool result);
 
-}  // namespace emu
+}  // namespace calofuse::emulator

@@ -1,8 +1,11 @@
 // Interpreted instructions per second, by kind of work. Not a test; run with and without CUDA_EMU_CHECK=none.
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
 
-#include "cuda_emulator.hpp"
+#include "tests/emulator/cuda_emulator.hpp"
+
+namespace {
 
 __global__ void arithmetic(float* x, int n)
 {
@@ -60,8 +63,9 @@ __global__ void tensor(float* d, int n)
     d[threadIdx.x] = f[0] + f[1] + f[2] + f[3];
 }
 
+/// Best of three, in processor time: other programs may run beside it.
 template <class F>
-void time(char const* name, F f)
+void measure(char const* name, F f)
 {
     f();
     cudaDeviceSynchronize();
@@ -69,16 +73,17 @@ void time(char const* name, F f)
     unsigned long long lanes = 0;
     for (int r = 0; r < 3; ++r) {
         auto const before = cuda_emulator::lane_instructions();
-        auto const t0 = std::chrono::steady_clock::now();
+        std::clock_t const start = std::clock();
         f();
         cudaDeviceSynchronize();
-        best = std::min(
-            best, std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count());
+        best = std::min(best, double(std::clock() - start) / CLOCKS_PER_SEC);
         lanes = cuda_emulator::lane_instructions() - before;
     }
     std::printf("%-16s %8.1f M lane instructions/s  (%.0f M in %.1f ms)\n", name,
                 double(lanes) / best * 1e-6, double(lanes) * 1e-6, best * 1e3);
 }
+
+}  // namespace
 
 int main()
 {
@@ -90,11 +95,11 @@ int main()
     cudaMalloc(&q, n * 4);
     cudaMemset(x, 0, n * 4);
     cudaMemset(y, 0, n * 4);
-    time("arithmetic", [&] { arithmetic<<<8, 256>>>(x, 2000); });
-    time("streaming", [&] { streaming<<<16, 256>>>(x, y, n); });
-    time("shared memory", [&] { shared_stencil<<<8, 256>>>(x, y, 200); });
-    time("divergence", [&] { divergent<<<8, 256>>>(q, 500); });
-    time("mma.sync", [&] { tensor<<<1, 32>>>(y, 20000); });
+    measure("arithmetic", [&] { arithmetic<<<8, 256>>>(x, 2000); });
+    measure("streaming", [&] { streaming<<<16, 256>>>(x, y, n); });
+    measure("shared memory", [&] { shared_stencil<<<8, 256>>>(x, y, 200); });
+    measure("divergence", [&] { divergent<<<8, 256>>>(q, 500); });
+    measure("mma.sync", [&] { tensor<<<1, 32>>>(y, 20000); });
     cudaFree(x);
     cudaFree(y);
     cudaFree(q);

@@ -1,5 +1,7 @@
-// Helpers of the test programs.
+/// \file tests/emulator/tests/common.hpp
+/// Helpers of the test programs.
 #pragma once
+
 #include <string>
 #include <vector>
 
@@ -7,9 +9,11 @@
 
 #include <gtest/gtest.h>
 
-#include "cuda_emulator.hpp"
+#include "tests/emulator/cuda_emulator.hpp"
 
-#define CUDA_OK(call) ASSERT_EQ(cudaSuccess, (call))
+#define CALOFUSE_CUDA_OK(call) ASSERT_EQ(cudaSuccess, (call))
+
+namespace calofuse::emulator::test {
 
 /// Device array that frees itself.
 template <class T>
@@ -44,3 +48,5 @@ struct Quiet : testing::Test {
         EXPECT_EQ(cuda_emulator::report_count(), 0) << cuda_emulator::report_text();
     }
 };
+
+}  // namespace calofuse::emulator::test

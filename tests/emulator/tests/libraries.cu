@@ -14,11 +14,13 @@
 #include <thrust/sort.h>
 #include <thrust/transform.h>
 
-#include "common.hpp"
+#include "tests/emulator/tests/common.hpp"
+
+namespace calofuse::emulator::test {
+namespace {
 
 struct Libraries : Quiet {};
 
-namespace {
 std::vector<int> numbers(size_t n)
 {
     std::vector<int> v(n);
@@ -36,8 +38,6 @@ void with_storage(F f)
     ASSERT_EQ(cudaSuccess, f(storage.p, bytes));
     ASSERT_EQ(cudaSuccess, cudaDeviceSynchronize());
 }
-}  // namespace
-
 __global__ void block_primitives(int const* in, int* out, int* sorted)
 {
     using Reduce = cub::BlockReduce<int, 128>;
@@ -67,7 +67,7 @@ __global__ void block_primitives(int const* in, int* out, int* sorted)
     if (threadIdx.x == 0) out[128] = sum;
     if (threadIdx.x % 32 == 0) out[129 + threadIdx.x / 32] = warp;
 }
-TEST_F(Libraries, BlockAndWarpPrimitives)
+TEST_F(Libraries, block_and_warp_primitives)
 {
     auto in = numbers(512);
     Device<int> d(in), o(133), s(512);
@@ -85,9 +85,9 @@ TEST_F(Libraries, BlockAndWarpPrimitives)
     std::sort(in.begin(), in.end());
     EXPECT_EQ(s.get(), in);
 }
-TEST_F(Libraries, DeviceRadixSortPairs)
+TEST_F(Libraries, device_radix_sort_pairs)
 {
-    const size_t n = 3000;
+    size_t const n = 3000;
     auto const keys = numbers(n);
     std::vector<int> index(n);
     std::iota(index.begin(), index.end(), 0);
@@ -99,9 +99,9 @@ TEST_F(Libraries, DeviceRadixSortPairs)
                      [&](int a, int b) { return keys[size_t(a)] < keys[size_t(b)]; });
     EXPECT_EQ(vo.get(), index);
 }
-TEST_F(Libraries, DeviceScan)
+TEST_F(Libraries, device_scan)
 {
-    const size_t n = 10000;
+    size_t const n = 10000;
     auto const in = numbers(n);
     Device<int> d(in), o(n);
     with_storage(
@@ -113,10 +113,10 @@ TEST_F(Libraries, DeviceScan)
         sum += in[i];
     }
 }
-TEST_F(Libraries, DeviceSegmentedReduce)
+TEST_F(Libraries, device_segmented_reduce)
 {
     auto const in = numbers(2000);
-    const std::vector<int> offsets = {0, 10, 10, 500, 1999, 2000};
+    std::vector<int> const offsets = {0, 10, 10, 500, 1999, 2000};
     Device<int> d(in), off(offsets), o(5);
     with_storage([&](void* s, size_t& b) {
         return cub::DeviceSegmentedReduce::Sum(s, b, d.p, o.p, 5, off.p, off.p + 1);
@@ -128,7 +128,7 @@ TEST_F(Libraries, DeviceSegmentedReduce)
 struct Twice {
     __host__ __device__ int operator()(int x) const { return 2 * x; }
 };
-TEST_F(Libraries, Thrust)
+TEST_F(Libraries, thrust)
 {
     auto in = numbers(2000);
     thrust::device_vector<int> v(in.begin(), in.end());
@@ -142,3 +142,6 @@ TEST_F(Libraries, Thrust)
     for (size_t i = 0; i < 2000; ++i)
         ASSERT_EQ(out[i], 2 * in[i]);
 }
+
+}  // namespace
+}  // namespace calofuse::emulator::test

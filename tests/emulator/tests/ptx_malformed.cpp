@@ -3,27 +3,25 @@
 
 #include <gtest/gtest.h>
 
-#include "ptx_run.hpp"
+#include "tests/emulator/tests/ptx_run.hpp"
 
-using namespace ptx_test;
-
+namespace calofuse::emulator::test {
 namespace {
+
 void expect_refused(char const* ptx)
 {
     clear_reports();
-    const Result r = run_ptx(ptx, "r10", {});
+    Result const r = run_ptx(ptx, "r10", {});
     EXPECT_EQ(r.error, cudaErrorIllegalInstruction) << ptx;
-    const string t = report_text();
+    string const t = report_text();
     EXPECT_NE(t.find("instruction is not emulated"), string::npos) << t;
     EXPECT_NE(t.find("snippet.cu:42"), string::npos) << t;
     EXPECT_NE(t.find("kernel  k"), string::npos) << t;
-    const string op = string(ptx).substr(0, string(ptx).find(' '));
+    string const op = string(ptx).substr(0, string(ptx).find(' '));
     EXPECT_NE(t.find(op), string::npos) << t;
     clear_reports();
 }
-}  // namespace
-
-TEST(Malformed, UnknownInstructionsAreNamed)
+TEST(Malformed, unknown_instructions_are_named)
 {
     for (char const* p :
          {"frobnicate.b32 %r10, %r1;",
@@ -51,10 +49,10 @@ TEST(Malformed, UnknownInstructionsAreNamed)
           "min.xorsign.abs.f32 %f10, %f1, %f2;"})
         expect_refused(p);
 }
-TEST(Malformed, UnreachedUnknownInstructionIsHarmless)
+TEST(Malformed, unreached_unknown_instruction_is_harmless)
 {
     clear_reports();
-    const Result r = run_ptx(
+    Result const r = run_ptx(
         "mov.u32 %r10, 3; setp.eq.u32 %p1, %r15, 99; @%p1 frobnicate.b32 %r10, %r1;", "r10", {});
     EXPECT_EQ(r.error, cudaSuccess);
     EXPECT_EQ(r.d[5], 3u);
@@ -62,9 +60,9 @@ TEST(Malformed, UnreachedUnknownInstructionIsHarmless)
 }
 // Mutations of a valid program: the result is right, or an error is reported; the process never dies. A mutation
 // that is a different valid program may change the result, so only modifiers and opcodes are damaged, not operands.
-TEST(Malformed, DamagedOpcodesNeverPassSilently)
+TEST(Malformed, damaged_opcodes_never_pass_silently)
 {
-    const string good[] = {"add.s32 %r10, %r1, %r2;",
+    string const good[] = {"add.s32 %r10, %r1, %r2;",
                            "mul.wide.u32 %rd10, %r1, %r2; cvt.u32.u64 %r10, %rd10;",
                            "fma.rn.f32 %f10, %f1, %f2, %f3; mov.b32 %r10, %f10;",
                            "shfl.sync.bfly.b32 %r10, %r1, 1, 31, -1;",
@@ -77,10 +75,10 @@ TEST(Malformed, DamagedOpcodesNeverPassSilently)
     for (string const& p : good) {
         for (int n = 0; n < 40; ++n) {
             string q = p;
-            const size_t e = q.find(' ');
+            size_t const e = q.find(' ');
             q.insert(g() % e, 1, "xqz7!#"[g() % 6]);
             clear_reports();
-            const Result r = run_ptx(q, "r10", {}, {}, {});
+            Result const r = run_ptx(q, "r10", {}, {}, {});
             ++total;
             EXPECT_NE(r.error, cudaSuccess) << q;
             refused += r.error != cudaSuccess;
@@ -90,20 +88,20 @@ TEST(Malformed, DamagedOpcodesNeverPassSilently)
     clear_reports();
     EXPECT_EQ(refused, total);
 }
-TEST(Malformed, TruncatedTextIsRefused)
+TEST(Malformed, truncated_text_is_refused)
 {
-    const string text = wrap("add.s32 %r10, %r1, %r2;", "r10");
+    string const text = wrap("add.s32 %r10, %r1, %r2;", "r10");
     for (size_t cut : {text.size() - 3, text.size() - 40, text.size() / 2})
         EXPECT_EXIT(run_text(text.substr(0, cut), {}, {}, {}), testing::ExitedWithCode(3), "PTX")
             << cut;
 }
-TEST(Malformed, RandomBytesNeverCrash)
+TEST(Malformed, random_bytes_never_crash)
 {
-    const string text = wrap(
+    string const text = wrap(
         "setp.lt.s32 %p1, %r1, %r2; @%p1 bra X; add.s32 %r10, %r1, %r2; bra Y; X: shl.b32 %r10, "
         "%r1, 2; Y: ",
         "r10");
-    const size_t from = text.find(".loc 1 42"), to = text.find(".loc 1 50");
+    size_t const from = text.find(".loc 1 42"), to = text.find(".loc 1 50");
     options().max_warp_instructions = 20000;
     std::mt19937 g(5);
     for (int n = 0; n < 300; ++n) {
@@ -114,7 +112,7 @@ TEST(Malformed, RandomBytesNeverCrash)
         }
         clear_reports();
         options().max_reports = 0;
-        const Result r = run_text(q, {}, {}, {});
+        Result const r = run_text(q, {}, {}, {});
         if (r.error != cudaSuccess) {
             EXPECT_GE(report_count(), 1u) << q;
         }
@@ -123,3 +121,6 @@ TEST(Malformed, RandomBytesNeverCrash)
     options().max_reports = 20;
     clear_reports();
 }
+
+}  // namespace
+}  // namespace calofuse::emulator::test

@@ -1,14 +1,16 @@
-// Runs a piece of PTX on 32 lanes: inputs a, b, c and output d, one 64-bit word per lane each.
+/// \file tests/emulator/tests/ptx_run.hpp
+/// Runs a piece of PTX on 32 lanes: inputs a, b, c and output d, one 64-bit word per lane each.
 #pragma once
+
 #include <array>
 #include <string>
 
-#include "machine.hpp"
-#include "program.hpp"
-#include "report.hpp"
+#include "tests/emulator/src/machine.hpp"
+#include "tests/emulator/src/program.hpp"
+#include "tests/emulator/src/report.hpp"
 
-namespace ptx_test {
-using namespace emu;
+namespace calofuse::emulator::test {
+
 using Words = std::array<u64, 32>;
 
 struct Result {
@@ -72,7 +74,7 @@ inline Result run_text(std::string const& text, Words const& a, Words const& b, 
     char* p[4];
     Words const* in[] = {&a, &b, &c};
     for (int i = 0; i < 4; ++i) {
-        p[i] = allocate_device(256, MemoryKind::Managed);
+        p[i] = allocate_device(256, MemoryKind::managed);
         if (i < 3) memcpy(p[i], in[i]->data(), 256);
     }
     std::vector<char> params(64);
@@ -94,4 +96,4 @@ inline Result run_ptx(std::string const& body,
     return run_text(wrap(body, result), a, b, c);
 }
 
-}  // namespace ptx_test
+}  // namespace calofuse::emulator::test

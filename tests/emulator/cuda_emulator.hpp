@@ -1,6 +1,8 @@
-// Optional hooks for test programs. Works in both builds of a test: without the emulator every call is a no-op
-// (the functions behind it are weak symbols).
+/// \file tests/emulator/cuda_emulator.hpp
+/// Optional hooks for test programs. Works in both builds of a test: without the emulator every call is a no-op
+/// (the functions behind it are weak symbols).
 #pragma once
+
 #include <cstddef>
 
 extern "C" {
