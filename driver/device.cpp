@@ -39,7 +39,15 @@ Context make_context(Options const& settings)
                     "leave --precision out");
     if (name.compare(0, 4, "cuda") == 0) return Context::cuda(device_number(name));
     std::string reason;
-    if (name == "auto" && is_available(Backend::cuda, &reason)) return Context::cuda();
+    if (name == "auto" && is_available(Backend::cuda, &reason)) {
+        try {
+            Context ctx = Context::cuda();
+            log::info("running on the GPU: {}", cuda_devices().devices.front().name);
+            return ctx;
+        } catch (Error const& e) {  // in use by others, say
+            reason = e.what();
+        }
+    }
     if (name == "auto") log::info("running on the CPU: {}", reason);
     return Context::cpu(static_cast<int>(settings.get_int("general.threads")));
 }

@@ -194,7 +194,10 @@ bool Trainer::train_epoch()
             finished = false;
             break;
         }
-        step_->run(std::min(step_->steps_per_graph(), steps - step_in_epoch_));
+        // Up to the next whole launch, wherever a resumed epoch began.
+        std::int64_t const to_launch =
+            step_->steps_per_graph() - step_in_epoch_ % step_->steps_per_graph();
+        step_->run(std::min(to_launch, steps - step_in_epoch_));
         for (double const loss : step_->losses()) {
             ++step_in_epoch_;
             if (!std::isfinite(loss))

@@ -175,7 +175,6 @@ void Parameters::upload(Entry const& entry, std::span<float const> values)
                    entry.spec.name << " has " << entry.size << " elements, got " << values.size());
     Buffer<float> const& to = entry.trainable ? *values_ : *states_;
     ctx_->copy_to(to.data() + entry.offset, values.data(), values.size_bytes());
-    ctx_->synchronize();  // `values` may go away
 }
 
 Parameters::Entry const& Parameters::find(std::string const& name) const

@@ -110,11 +110,15 @@ void TrainingStep::set_timer(Tape::Timer timer)
     tape_->set_timer(std::move(timer));
 }
 
-Scorer::Scorer(
-    Context& ctx, Model& model, EventInput const& input, std::int64_t batch_size, Mode mode)
+Scorer::Scorer(Context& ctx,
+               Model& model,
+               EventInput const& input,
+               std::int64_t batch_size,
+               Mode mode,
+               std::int64_t batches_per_graph)
     : mode_(mode)
     , batch_size_(pass_size(ctx, model, batch_size))
-    , feed_(ctx, input, batch_size_, batch_size_)
+    , feed_(ctx, input, batch_size_, batch_size_, batches_per_graph)
 {
     CALOFUSE_CHECK(mode != Mode::train, "a scorer does not train");
     tape_ = std::make_unique<Tape>(ctx, mode, feed_.position(), [&](Tape& tape) {

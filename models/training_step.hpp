@@ -66,7 +66,12 @@ class TrainingStep {
 class Scorer {
   public:
     /// `mode` is evaluate, or calibrate: then batch-norm statistics are accumulated on the way.
-    Scorer(Context& ctx, Model& model, EventInput const& input, std::int64_t batch_size, Mode mode);
+    Scorer(Context& ctx,
+           Model& model,
+           EventInput const& input,
+           std::int64_t batch_size,
+           Mode mode,
+           std::int64_t batches_per_graph = EventFeed::kBatchesPerGraph);
 
     /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
     std::vector<float> run(std::span<std::int32_t const> rows);

@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 model=${1:-hybrid}
 for threads in 1 "$(nproc)"; do
   for batch in 256 1024; do
-    build/bin/calofuse profile --model "$model" --threads "$threads" --batch-size "$batch" --json | tr -d '\n'
+    build/bin/calofuse profile --device cpu --model "$model" --threads "$threads" --batch-size "$batch" --json | tr -d '\n'
     echo
-    build/bin/calofuse profile --model "$model" --threads "$threads" --batch-size "$batch" --inference --json | tr -d '\n'
+    build/bin/calofuse profile --device cpu --model "$model" --threads "$threads" --batch-size "$batch" --inference --json | tr -d '\n'
     echo
   done
 done

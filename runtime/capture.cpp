@@ -28,6 +28,7 @@ struct OpenCapture {
     ~OpenCapture()
     {
         if (!ended) cudaStreamEndCapture(stream, &graph);
+        cudaGetLastError();
         if (graph != nullptr) cudaGraphDestroy(graph);
     }
 };

@@ -192,6 +192,7 @@ void Context::copy_to(void* dst, void const* host_src, std::size_t bytes)
 #if CALOFUSE_HAS_CUDA
     if (backend_ == Backend::cuda) {
         CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(dst, host_src, bytes, cudaMemcpyHostToDevice, stream_));
+        synchronize();  // `host_src` may go away; no step copies this way
         return;
     }
 #endif

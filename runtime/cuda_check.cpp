@@ -16,6 +16,7 @@ void note_launch(char const* kernel)
 
 void throw_cuda(cudaError_t code, char const* call, char const* file, int line)
 {
+    cudaGetLastError();  // or the next launch would be blamed for it
     if (code == cudaErrorMemoryAllocation)
         throw Error(Exit::unavailable, kOutOfDeviceMemory, "the GPU's memory is exhausted",
                     "lower train.batch_size, or keep the events on the host: --data-on host");

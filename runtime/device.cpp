@@ -52,14 +52,25 @@ DeviceList cuda_devices()
     cudaError_t const code = cudaGetDeviceCount(&count);
     for (int device = 0; code == cudaSuccess && device < count; ++device) {
         cudaDeviceProp p{};
-        if (cudaGetDeviceProperties(&p, device) != cudaSuccess) continue;
+        if (cudaGetDeviceProperties(&p, device) != cudaSuccess)
+            break;  // numbers stay those of CUDA
+        if (10 * p.major + p.minor < CALOFUSE_OLDEST_SM) {
+            if (out.devices.empty())
+                out.reason = fmt::format(
+                    "GPU {}, {}, has compute capability {}.{}, this program was "
+                    "built for {}.{} and newer",
+                    device, p.name, p.major, p.minor, CALOFUSE_OLDEST_SM / 10,
+                    CALOFUSE_OLDEST_SM % 10);
+            break;
+        }
         out.devices.push_back({p.name, p.major, p.minor, p.multiProcessorCount,
                                static_cast<std::int64_t>(p.totalGlobalMem)});
     }
-    if (!out.devices.empty()) return out;
+    cudaGetLastError();  // a failed query must not show up in a later call
+    if (!out.devices.empty() || !out.reason.empty()) return out;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
-    cudaGetLastError();  // a failed query must not show up in a later call
+    cudaGetLastError();
     out.reason = no_device_reason(static_cast<int>(code), driver, runtime);
 #else
     out.reason = "built without CUDA";

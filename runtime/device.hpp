@@ -16,8 +16,9 @@ struct DeviceInfo {
 };
 
 struct DeviceList {
-    std::vector<DeviceInfo> devices;  ///< in the order of their numbers
-    std::string reason;               ///< why there is none, in one line; empty if there is one
+    /// In the order of their numbers, up to the first that this program was not built for.
+    std::vector<DeviceInfo> devices;
+    std::string reason;  ///< why there is none, in one line; empty if there is one
 };
 
 DeviceList cuda_devices();

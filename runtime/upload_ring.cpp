@@ -18,6 +18,8 @@ UploadRing::UploadRing(Context& ctx, int slots, std::size_t bytes_per_slot)
         CALOFUSE_CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&s.pinned), bytes_));
         CALOFUSE_CUDA_CHECK(cudaEventCreateWithFlags(&s.uploaded, cudaEventDisableTiming));
         CALOFUSE_CUDA_CHECK(cudaEventCreateWithFlags(&s.released, cudaEventDisableTiming));
+        // The memory may be a block that earlier work of the context still uses.
+        CALOFUSE_CUDA_CHECK(cudaEventRecord(s.released, ctx.stream()));
     }
 }
 

@@ -15,7 +15,7 @@ done
 value() { sed -n "s/.*\"$1\": \"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 measure() {
   case $1 in
-    calofuse) "$bin/calofuse" profile --model "$model" --batch-size "$batch" --threads 1 --precision fp32 --steps "$steps" \
+    calofuse) "$bin/calofuse" profile --device cpu --model "$model" --batch-size "$batch" --threads 1 --precision fp32 --steps "$steps" \
                 --warmup "$warmup" --json ;;
     *) "$bin/compare_${model}_libtorch" "$1" "$batch" "$steps" "$warmup" ;;
   esac

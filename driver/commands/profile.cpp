@@ -143,7 +143,7 @@ int profile(Session const& session, ProfileArgs const& args)
     };
     Timing timing;
     if (args.inference) {
-        Scorer scorer(ctx, *model, input, batch, Mode::evaluate);
+        Scorer scorer(ctx, *model, input, batch, Mode::evaluate, 1);
         timing = measure(
             args, [&](std::int64_t i) { take(i), scorer.run(taken); },
             [&](Tape::Timer t) { scorer.set_timer(std::move(t)); });

@@ -220,6 +220,43 @@ Trainer::Hooks hooks_of(Progress& progress, std::int64_t epochs)
         .stop_requested = stop_requested};
 }
 
+/// What is left of a trainer, which holds events and programs on the device.
+struct TrainerFigures {
+    std::int64_t epochs = 0, best_epoch = 0;
+    double events_per_s = 0, data_wait_fraction = 0;
+    std::vector<std::pair<std::string, double>> timing;
+};
+
+TrainerFigures run_trainer(Session const& session,
+                           Context& ctx,
+                           Job const& job,
+                           Data const& data,
+                           Split const& split,
+                           InputScaling const& scaling,
+                           bool resume)
+{
+    Options const& s = job.settings;
+    Progress progress("train");
+    Trainer trainer(ctx, job.model, s, data.events, split, scaling, job.run,
+                    hooks_of(progress, s.get_int("train.epochs")));
+    log::detail("{}: {:.0f} MB for one training step", job.model,
+                static_cast<double>(trainer.planned_bytes()) / 1e6);
+    // Settings, store and model have been accepted: what is refused leaves no folder behind.
+    job.run.make_folders();
+    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
+    job.run.write_json("env.json", environment(session, ctx, s));
+    job.run.write_json("data.json", data_record(data.path, data.events, split));
+    resume ? trainer.resume() : trainer.start();
+    TrainingEnd const end = trainer.run();
+    progress.clear();
+    if (end == TrainingEnd::interrupted)
+        throw_if_stopped("checkpoints/last is saved",
+                         fmt::format("calofuse train --resume --run-dir {} --data {} goes on",
+                                     job.run.path(), data.path));
+    return {trainer.epochs_done(), trainer.best_epoch(), trainer.events_per_s(),
+            trainer.data_wait_fraction(), trainer.timing()};
+}
+
 /// One training from the split to summary.json.
 Trained run_training(
     Session const& session, Context& ctx, Job const& job, Data const& data, bool resume)
@@ -233,24 +270,7 @@ Trained run_training(
     log::info("{}: {} events of {} files; train {}, valid {}, test {}", data.path, events.size(),
               events.files.size(), split.train.size(), split.valid.size(), split.test.size());
 
-    Progress progress("train");
-    Trainer trainer(ctx, job.model, s, events, split, scaling, job.run,
-                    hooks_of(progress, s.get_int("train.epochs")));
-    log::detail("{}: {:.0f} MB for one training step", job.model,
-                static_cast<double>(trainer.planned_bytes()) / 1e6);
-    // Settings, store and model have been accepted: what is refused leaves no folder behind.
-    job.run.make_folders();
-    job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
-    job.run.write_json("env.json", environment(session, ctx, s));
-    job.run.write_json("data.json", data_record(data.path, events, split));
-    resume ? trainer.resume() : trainer.start();
-    TrainingEnd const end = trainer.run();
-    progress.clear();
-    if (end == TrainingEnd::interrupted)
-        throw_if_stopped("checkpoints/last is saved",
-                         fmt::format("calofuse train --resume --run-dir {} --data {} goes on",
-                                     job.run.path(), data.path));
-
+    TrainerFigures const trained = run_trainer(session, ctx, job, data, split, scaling, resume);
     double const judged = now_s();
     BestModel best(ctx, job.run, events, data_on(s, ctx, events));
     Evaluation const valid = best.judge(split.valid);
@@ -260,23 +280,22 @@ Trained run_training(
                        scores_csv(scored_events(events, split.test, test_logits)));
     std::vector<std::pair<std::string, double>> stages = {{"read the store", data.read_s},
                                                           {"fit the scaling", prepare_s}};
-    for (auto const& stage : trainer.timing())
-        stages.push_back(stage);
+    stages.insert(stages.end(), trained.timing.begin(), trained.timing.end());
     stages.emplace_back("final evaluation", now_s() - judged);
     Json const summary = {{"run_dir", job.run.path()},
                           {"model", job.model},
                           {"device", name_of(ctx.backend())},
                           {"precision", precision_of(s, ctx)},
-                          {"epochs", trainer.epochs_done()},
-                          {"best_epoch", trainer.best_epoch()},
-                          {"events_per_s", trainer.events_per_s()},
+                          {"epochs", trained.epochs},
+                          {"best_epoch", trained.best_epoch},
+                          {"events_per_s", trained.events_per_s},
                           {"wall_s", data.read_s + now_s() - begin},
-                          {"data_wait_fraction", trainer.data_wait_fraction()},
+                          {"data_wait_fraction", trained.data_wait_fraction},
                           {"valid", headline(valid)},
                           {"test", headline(test)},
                           {"timing", timing_json(stages)}};
     job.run.write_json("summary.json", summary);
-    return {summary, test, trainer.best_epoch()};
+    return {summary, test, trained.best_epoch};
 }
 
 /// What trains once more on all labelled events, for as long as the best model was trained: a run of

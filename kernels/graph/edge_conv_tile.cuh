@@ -11,7 +11,7 @@ inline constexpr int kTileDepth = 16;
 inline constexpr int kTileThreads = 256;
 inline constexpr int kTileSide = 4;  ///< rows and columns of a thread
 
-struct TileMemory {
+struct alignas(16) TileMemory {  // read as float4
     float a[kTileDepth]
            [kTile + 4];  ///< 4: columns of float4 stay aligned, stores spread over banks
     float b[kTileDepth][kTile];

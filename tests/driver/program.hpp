@@ -78,7 +78,9 @@ class Program {
         for (std::string const& word : words)
             argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
-        std::vector<char*> env;
+        // On the CPU also where there is a GPU, unless a test says otherwise.
+        std::string on_cpu = "CALOFUSE_GENERAL_DEVICE=cpu";
+        std::vector<char*> env = {on_cpu.data()};
         for (std::string const& variable : start.environment)
             env.push_back(const_cast<char*>(variable.c_str()));
         env.push_back(nullptr);

@@ -38,7 +38,6 @@ inline void put(Context& ctx, TensorRef const& to, std::vector<float> const& val
 {
     CALOFUSE_CHECK(to.size() == static_cast<std::int64_t>(values.size()), "other sizes");
     ctx.copy_to(to.flat<float>().data, values.data(), values.size() * sizeof(float));
-    ctx.synchronize();  // `values` may go away
 }
 
 /// Host data placed on a backend, with guard words after it that must survive the operator.
