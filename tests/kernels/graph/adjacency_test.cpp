@@ -160,7 +160,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{"hybrid", 33, 9, 64, false, NodeActivation::relu},
                                          Case{"own_graphs", 5, 7, 33, true},
                                          Case{"odd", 70, 20, 31, true, NodeActivation::relu},
-                                         Case{"largest", 2, 64, 40}),
+                                         Case{"largest", 2, 64, 40},
+                                         Case{"many_events", 530, 2, 3}),  // 67 partial sums
                          [](auto const& p) { return p.param.name; });
 
 TEST(AdjacencyGradient, formula_agrees_with_finite_differences)
