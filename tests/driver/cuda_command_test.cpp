@@ -126,6 +126,17 @@ TEST_F(OnCuda, nothing_is_saved_from_a_lost_device)
     EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/r/summary.json"));
 }
 
+TEST_F(OnCuda, too_little_memory_is_exit_69_with_the_plan_before_anything_is_written)
+{
+    Words const words = train("cuda", "r", {"--model", "gat"});
+    Outcome const got = run_here(words, {"CUDA_EMU_MEMORY_MB=40"});
+    EXPECT_EQ(got.exit, 69) << got.err;
+    for (char const* part : {"memory plan:", "MB  events", "MB  weights and optimiser",
+                             "MB  training step", "are free", "error[CF-DEV-03]"})
+        EXPECT_NE(got.err.find(part), std::string::npos) << part << '\n' << got.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/r"));
+}
+
 TEST_F(OnCuda, doctor_checks_the_device_too)
 {
     json const found = document({"doctor"});

@@ -5,6 +5,16 @@
 namespace calofuse::emulator {
 namespace {
 
+/// Of the memory that the device has.
+size_t free_device_bytes()
+{
+    size_t used = 0;
+    device_memory().for_each([&](Allocation& a) {
+        if (a.kind == MemoryKind::device) used += a.bytes;
+    });
+    return used > (options().memory_mb << 20) ? 0 : (options().memory_mb << 20) - used;
+}
+
 cudaError_t allocate(void** p, size_t n, MemoryKind kind)
 {
     CALOFUSE_EMULATOR_LOCK;
@@ -16,7 +26,9 @@ cudaError_t allocate(void** p, size_t n, MemoryKind kind)
         *p = nullptr;
         return cudaSuccess;
     }
-    *p = n > (size_t(1) << 38) ? nullptr : allocate_device(n, kind);
+    // Pinned memory is the host's; its bound only keeps absurd sizes from the allocator.
+    size_t const most = kind == MemoryKind::device ? free_device_bytes() : size_t(1) << 38;
+    *p = n > most ? nullptr : allocate_device(n, kind);
     return *p ? cudaSuccess : x.note(cudaErrorMemoryAllocation);
 }
 
@@ -205,12 +217,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, void const* p)
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total)
 {
     CALOFUSE_EMULATOR_LOCK;
-    size_t used = 0;
-    device_memory().for_each([&](Allocation& a) {
-        if (a.kind == MemoryKind::device) used += a.bytes;
-    });
-    *total = size_t(8) << 30;
-    *free_bytes = used > *total ? 0 : *total - used;
+    *total = (options().memory_mb << 20);
+    *free_bytes = free_device_bytes();
     return cudaSuccess;
 }
 }
