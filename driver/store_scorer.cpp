@@ -8,9 +8,10 @@
 #include "models/registry.hpp"
 
 namespace calofuse {
-namespace {
-constexpr std::int64_t kBatch = 1024;  // does not change a score
-}  // namespace
+std::int64_t scoring_batch(EventSet const& events)
+{
+    return std::clamp<std::int64_t>(events.size(), 1, 1024);
+}
 
 InputScaling scaling_for(Checkpoint const& checkpoint,
                          EventSet const& events,
@@ -48,7 +49,6 @@ StoreScorer::StoreScorer(Context& ctx,
                          DataOn data_on)
     : model_(restore_model(ctx, checkpoint))
     , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc, {}, data_on)
-    , scorer_(
-          ctx, *model_, input_, std::clamp<std::int64_t>(events.size(), 1, kBatch), Mode::evaluate)
+    , scorer_(ctx, *model_, input_, scoring_batch(events), Mode::evaluate)
 {}
 }  // namespace calofuse

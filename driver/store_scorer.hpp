@@ -34,6 +34,9 @@ InputScaling scaling_for(Checkpoint const& checkpoint,
                          EventSet const& events,
                          std::vector<float> given);
 
+/// Events that are scored at once; does not change a score.
+std::int64_t scoring_batch(EventSet const& events);
+
 class StoreScorer {
   public:
     /// `events` must outlive this. `given`: as above, (256) or empty.

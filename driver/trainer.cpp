@@ -7,12 +7,13 @@
 
 #include "driver/clock.hpp"
 #include "driver/device.hpp"
+#include "driver/store_scorer.hpp"
 #include "kernels/calo/shuffle.hpp"
 #include "models/registry.hpp"
 
 namespace calofuse {
 namespace {
-constexpr std::int64_t kScoringBatch = 1024;
+constexpr std::int64_t kCalibrationBatch = 1024;  // large: composed like the whole
 
 /// `count` rows spread evenly over all, so that every file takes part, and mixed, so that every batch
 /// has the composition of the whole: statistics of a batch of one class would be worth nothing.
@@ -152,11 +153,11 @@ void Trainer::make_programs(std::int64_t num_train)
                                                settings_.get_int("train.steps_per_graph"));
     }
     Context::Purpose const purpose(ctx_, "evaluation");
-    std::int64_t const scoring_batch = std::min(kScoringBatch, events_.size());
-    scorer_ = std::make_unique<Scorer>(ctx_, *model_, input_, scoring_batch, Mode::evaluate);
+    scorer_ =
+        std::make_unique<Scorer>(ctx_, *model_, input_, scoring_batch(events_), Mode::evaluate);
     if (model_->parameters().num_state() == 0) return;
     std::int64_t const wanted = std::min(settings_.get_int("train.bn_events"), num_train);
-    std::int64_t const calibration_batch = std::min(kScoringBatch, wanted);
+    std::int64_t const calibration_batch = std::min(kCalibrationBatch, wanted);
     calibrator_ =
         std::make_unique<Scorer>(ctx_, *model_, input_, calibration_batch, Mode::calibrate);
     calibration_rows_ = spread(split_.train, wanted / calibration_batch * calibration_batch);

@@ -15,6 +15,7 @@
 #include "driver/scaling.hpp"
 #include "driver/settings.hpp"
 #include "driver/signals.hpp"
+#include "driver/store_scorer.hpp"
 #include "driver/trainer.hpp"
 #include "driver/version.hpp"
 #include "io/config_file.hpp"
@@ -142,34 +143,6 @@ Job open_job(Session const& session, TrainArgs const& args)
             run};
 }
 
-/// The best model of a run, ready to score the events that it was trained with.
-class BestModel {
-  public:
-    BestModel(Context& ctx, RunDirectory const& run, EventSet const& events, DataOn data_on)
-        : events_(events)
-        , checkpoint_(Checkpoint::read(run.checkpoint("best")))
-        , model_(restore_model(ctx, checkpoint_))
-        , input_(ctx, checkpoint_.scaling(), events.adc, {}, data_on)
-        , scorer_(ctx,
-                  *model_,
-                  input_,
-                  std::clamp<std::int64_t>(events.size(), 1, 1024),
-                  Mode::evaluate)
-    {}
-    std::vector<float> logits(std::span<std::int32_t const> rows) { return scorer_.run(rows); }
-    Evaluation judge(std::span<std::int32_t const> rows)
-    {
-        return evaluate_logits(events_, rows, logits(rows));
-    }
-
-  private:
-    EventSet const& events_;
-    Checkpoint checkpoint_;
-    std::unique_ptr<Model> model_;
-    EventInput input_;
-    Scorer scorer_;
-};
-
 Split split_of(Options const& s, EventSet const& events)
 {
     return split_events(events, {.train = s.get_double("split.train"),
@@ -272,8 +245,9 @@ Trained run_training(
 
     TrainerFigures const trained = run_trainer(session, ctx, job, data, split, scaling, resume);
     double const judged = now_s();
-    BestModel best(ctx, job.run, events, data_on(s, ctx, events));
-    Evaluation const valid = best.judge(split.valid);
+    Checkpoint const saved = Checkpoint::read(job.run.checkpoint("best"));
+    StoreScorer best(ctx, saved, events, saved.scaling().pedestals, data_on(s, ctx, events));
+    Evaluation const valid = evaluate_logits(events, split.valid, best.logits(split.valid));
     auto const test_logits = best.logits(split.test);
     Evaluation const test = evaluate_logits(events, split.test, test_logits);
     job.run.write_text("predictions_test.csv",
