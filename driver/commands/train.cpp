@@ -1,6 +1,5 @@
 /// \file driver/commands/train.cpp
 /// Trains a model on a store and leaves a run directory (driver/run_directory.hpp).
-#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fmt/format.h>

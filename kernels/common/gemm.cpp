@@ -165,10 +165,13 @@ bool library_asked_for()
     static bool const asked = [] {
         char const* const wanted = std::getenv("CALOFUSE_GEMM");
         if (wanted == nullptr || std::string_view(wanted) == "own") return false;
-        CALOFUSE_CHECK(std::string_view(wanted) == "cublaslt",
-                       "CALOFUSE_GEMM=" << wanted << " (own or cublaslt)");
+        if (std::string_view(wanted) != "cublaslt")
+            throw Error(Exit::config, "CF-CFG-23", "CALOFUSE_GEMM is " + quoted(wanted),
+                        "own or cublaslt");
         std::string reason;
-        CALOFUSE_CHECK(has_gemm_library(&reason), "CALOFUSE_GEMM=cublaslt, but " << reason);
+        if (!has_gemm_library(&reason))
+            throw Error(Exit::unavailable, "CF-DEV-05", "CALOFUSE_GEMM=cublaslt, but " + reason,
+                        "leave CALOFUSE_GEMM out: dense layers have kernels of their own");
         return true;
     }();
     return asked;

@@ -2,6 +2,7 @@
 /// same objects as the real one.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -143,6 +144,17 @@ TEST_F(OnCuda, doctor_checks_the_device_too)
     EXPECT_EQ(found["cuda"]["devices"].size(), 1U);
     EXPECT_EQ(found["self_check"].back()["backend"], "cuda");
     EXPECT_EQ(found["self_check"].back()["passed"], true);
+}
+
+TEST_F(OnCuda, who_multiplies_matrices_is_refused_in_one_line)
+{
+    for (auto const& [value, exit, code] :
+         {std::tuple{"CALOFUSE_GEMM=blas", 78, "error[CF-CFG-23]"},
+          std::tuple{"CALOFUSE_GEMM=cublaslt", 69, "error[CF-DEV-05]"}}) {
+        Outcome const got = run_here(train("cuda", "r" + std::to_string(exit), kGat), {value});
+        EXPECT_EQ(got.exit, exit) << got.err;
+        EXPECT_NE(got.err.find(code), std::string::npos) << got.err;
+    }
 }
 
 TEST_F(OnCuda, other_precisions_are_refused)
