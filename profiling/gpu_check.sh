@@ -21,6 +21,9 @@ bin=${BIN:-bin}
 bin=$(cd "$bin" && pwd)
 results=${RESULTS:-bench/results}
 export GOMP_SPINCOUNT=10000
+# cuBLASLt and cuDNN, with which own kernels are compared, may lie in Python wheels.
+wheels=$(python3 -c 'import glob, nvidia; print(":".join(d for p in nvidia.__path__ for d in glob.glob(p + "/*/lib")))' 2>/dev/null)
+[ -z "$wheels" ] || export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$wheels
 [ -n "${CALOFUSE_GOLDEN_DIR-}" ] || [ ! -d tests/golden/data ] || export CALOFUSE_GOLDEN_DIR=$PWD/tests/golden/data
 
 doctor=$("$bin/calofuse" doctor 2>&1)

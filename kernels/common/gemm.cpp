@@ -1,20 +1,15 @@
 #include "kernels/common/gemm.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <dlfcn.h>
-#include <string_view>
 
 #include <cublasLt.h>
 
-extern "C" int cudaEmulatorReportCount() __attribute__((weak));  // tests/emulator
+#include "kernels/common/vendor_library.hpp"
 
 namespace calofuse::cuda {
 namespace {
-/// The functions of cuBLASLt that gemm needs, found when first asked for: the program starts, and runs
-/// on the own kernel, where the library is missing.
-struct Library {
-    std::string reason;  ///< why it cannot be used; empty if it can
+/// The functions of cuBLASLt that gemm needs.
+struct Library : VendorLibrary {
     cublasLtHandle_t handle = nullptr;
     decltype(&::cublasLtCreate) create = nullptr;
     decltype(&::cublasLtMatmul) matmul = nullptr;
@@ -29,43 +24,24 @@ struct Library {
     decltype(&::cublasLtMatmulPreferenceSetAttribute) preference_set = nullptr;
 
     Library();
-
-  private:
-    template <class F>
-    void find(void* file, char const* name, F& function)
-    {
-        function = reinterpret_cast<F>(dlsym(file, name));
-        if (function == nullptr && reason.empty()) reason = std::string("it lacks ") + name;
-    }
 };
 
-Library::Library()
+Library::Library() : VendorLibrary({"libcublasLt.so.13", "libcublasLt.so.12"})
 {
-    if (cudaEmulatorReportCount != nullptr) {
-        reason = "the PTX emulator runs own kernels only";
-        return;
-    }
-    void* file = nullptr;
-    for (char const* name : {"libcublasLt.so.13", "libcublasLt.so.12"})
-        if (file == nullptr) file = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (file == nullptr) {
-        reason = "libcublasLt.so.13 was not found";
-        return;
-    }
-    find(file, "cublasLtCreate", create);
-    find(file, "cublasLtMatmul", matmul);
-    find(file, "cublasLtMatmulAlgoGetHeuristic", heuristic);
-    find(file, "cublasLtMatmulDescCreate", desc_create);
-    find(file, "cublasLtMatmulDescDestroy", desc_destroy);
-    find(file, "cublasLtMatmulDescSetAttribute", desc_set);
-    find(file, "cublasLtMatrixLayoutCreate", layout_create);
-    find(file, "cublasLtMatrixLayoutDestroy", layout_destroy);
-    find(file, "cublasLtMatmulPreferenceCreate", preference_create);
-    find(file, "cublasLtMatmulPreferenceDestroy", preference_destroy);
-    find(file, "cublasLtMatmulPreferenceSetAttribute", preference_set);
-    if (!reason.empty()) return;
+    find("cublasLtCreate", create);
+    find("cublasLtMatmul", matmul);
+    find("cublasLtMatmulAlgoGetHeuristic", heuristic);
+    find("cublasLtMatmulDescCreate", desc_create);
+    find("cublasLtMatmulDescDestroy", desc_destroy);
+    find("cublasLtMatmulDescSetAttribute", desc_set);
+    find("cublasLtMatrixLayoutCreate", layout_create);
+    find("cublasLtMatrixLayoutDestroy", layout_destroy);
+    find("cublasLtMatmulPreferenceCreate", preference_create);
+    find("cublasLtMatmulPreferenceDestroy", preference_destroy);
+    find("cublasLtMatmulPreferenceSetAttribute", preference_set);
+    if (!usable()) return;
     if (auto const status = create(&handle); status != CUBLAS_STATUS_SUCCESS)
-        reason = "cublasLtCreate says " + std::to_string(static_cast<int>(status));
+        refuse("cublasLtCreate says " + std::to_string(static_cast<int>(status)));
 }
 
 Library const& library()
@@ -160,28 +136,17 @@ struct Preference : Descriptor<cublasLtMatmulPreference_t> {
     }
 };
 
-bool library_asked_for()
+bool library_wanted()
 {
-    static bool const asked = [] {
-        char const* const wanted = std::getenv("CALOFUSE_GEMM");
-        if (wanted == nullptr || std::string_view(wanted) == "own") return false;
-        if (std::string_view(wanted) != "cublaslt")
-            throw Error(Exit::config, "CF-CFG-23", "CALOFUSE_GEMM is " + quoted(wanted),
-                        "own or cublaslt");
-        std::string reason;
-        if (!has_gemm_library(&reason))
-            throw Error(Exit::unavailable, "CF-DEV-05", "CALOFUSE_GEMM=cublaslt, but " + reason,
-                        "leave CALOFUSE_GEMM out: dense layers have kernels of their own");
-        return true;
-    }();
-    return asked;
+    static bool const wanted = vendor_library_wanted("CALOFUSE_GEMM", "cublaslt", has_gemm_library);
+    return wanted;
 }
 }  // namespace
 
 bool has_gemm_library(std::string* reason)
 {
-    if (reason != nullptr) *reason = library().reason;
-    return library().reason.empty();
+    if (reason != nullptr) *reason = library().reason();
+    return library().usable();
 }
 
 void gemm_library(Context& ctx, GemmArgs const& args)
@@ -213,7 +178,7 @@ void gemm_library(Context& ctx, GemmArgs const& args)
 void gemm(Context& ctx, GemmArgs const& args)
 {
     bool const simple = args.count == 1 && args.rows == nullptr && args.depth == nullptr;
-    simple&& library_asked_for() ? gemm_library(ctx, args) : gemm_own(ctx, args);
+    simple&& library_wanted() ? gemm_library(ctx, args) : gemm_own(ctx, args);
 }
 
 std::int64_t gemm_part(std::int64_t k)

@@ -8,7 +8,8 @@
 #include "kernels/common/gemm.cuh"
 #include "kernels/common/gemm.hpp"
 #include "kernels/common/reduce.cuh"
-#include "kernels/conv/conv2d.hpp"
+#include "kernels/common/vendor_library.hpp"
+#include "kernels/conv/conv2d_cudnn.hpp"
 
 namespace calofuse::cuda {
 namespace {
@@ -246,9 +247,15 @@ void add_weight_gradient(Context& ctx, Conv2dGradArgs const& args)
     add_partials<double>(ctx, "conv2d_add_weight_gradient", partial.data(), parts, dw.size(),
                          dw.data);
 }
+
+bool library_wanted()
+{
+    static bool const wanted = vendor_library_wanted("CALOFUSE_CONV", "cudnn", has_conv2d_library);
+    return wanted;
+}
 }  // namespace
 
-void conv2d_forward(Context& ctx, Conv2dArgs const& args)
+void conv2d_forward_own(Context& ctx, Conv2dArgs const& args)
 {
     CellsByTaps const x{windows_of(args.x, args.y, args.window)};
     std::int64_t const outputs = args.y.shape[3];
@@ -259,7 +266,7 @@ void conv2d_forward(Context& ctx, Conv2dArgs const& args)
                          args.y.flat<float>().data, outputs});
 }
 
-void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
+void conv2d_backward_own(Context& ctx, Conv2dGradArgs const& args)
 {
     if (!args.dx.empty()) add_data_gradient(ctx, args);
     if (!args.dw.empty()) add_weight_gradient(ctx, args);
@@ -271,5 +278,15 @@ void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
                 sums.data());
     add_partials<double>(ctx, "conv2d_bias_gradient", sums.data(), column_sum_blocks(cells),
                          dbias.size(), dbias.data);
+}
+
+void conv2d_forward(Context& ctx, Conv2dArgs const& args)
+{
+    library_wanted() ? conv2d_forward_library(ctx, args) : conv2d_forward_own(ctx, args);
+}
+
+void conv2d_backward(Context& ctx, Conv2dGradArgs const& args)
+{
+    library_wanted() ? conv2d_backward_library(ctx, args) : conv2d_backward_own(ctx, args);
 }
 }  // namespace calofuse::cuda

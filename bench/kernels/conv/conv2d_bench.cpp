@@ -2,8 +2,10 @@
 /// inside the image, 361 * 64 * 64 * 2 = 2.96 MFLOP an event forward and twice that backward.
 /// Prediction for the plain loops at 2.8 GHz: 64 sums stay in eight vector registers, so that each
 /// multiply-add loads one vector of weights: half of the 90 GFLOP/s of AVX2.
+#include <optional>
+
 #include "bench/support/bench.hpp"
-#include "kernels/conv/conv2d.hpp"
+#include "kernels/conv/conv2d_cudnn.hpp"
 #include "kernels/conv/pool2d.hpp"
 
 namespace calofuse::bench {
@@ -27,11 +29,26 @@ struct Tensors {
     static TensorRef kernel(Buffer<float> const& t) { return t.ref({3, 3, kChannels, kChannels}); }
 };
 
-void conv_forward(benchmark::State& state)
+/// The convolution of the program, and cuDNN's beside it in the same run.
+struct Implementation {
+    void (*forward)(Context&, Conv2dArgs const&) = conv2d_forward;
+    void (*backward)(Context&, Conv2dGradArgs const&) = conv2d_backward;
+};
+std::optional<Implementation> cudnn(benchmark::State& state)
+{
+    std::string reason = "only on CUDA";
+    if constexpr (kHasCuda)
+        if (on_cuda() && cuda::has_conv2d_library(&reason))
+            return Implementation{cuda::conv2d_forward_library, cuda::conv2d_backward_library};
+    state.SkipWithError(("not run: " + reason).c_str());
+    return std::nullopt;
+}
+
+void conv_forward(benchmark::State& state, Implementation const& conv2d)
 {
     Tensors t;
     timed(state, t.ctx, [&] {
-        conv2d_forward(t.ctx, {.x = Tensors::image(t.x),
+        conv2d.forward(t.ctx, {.x = Tensors::image(t.x),
                                .w = Tensors::kernel(t.w),
                                .bias = t.b.ref(),
                                .window = t.window,
@@ -40,12 +57,20 @@ void conv_forward(benchmark::State& state)
     report_flop(state, kFlop);
     report_events(state, kEvents);
 }
+void conv_forward_own(benchmark::State& state)
+{
+    conv_forward(state, {});
+}
+void conv_forward_cudnn(benchmark::State& state)
+{
+    if (auto const library = cudnn(state)) conv_forward(state, *library);
+}
 
-void conv_backward(benchmark::State& state, bool input, bool weights)
+void conv_backward(benchmark::State& state, bool input, bool weights, Implementation const& conv2d)
 {
     Tensors t;
     timed(state, t.ctx, [&] {
-        conv2d_backward(t.ctx, {.x = Tensors::image(t.x),
+        conv2d.backward(t.ctx, {.x = Tensors::image(t.x),
                                 .w = Tensors::kernel(t.w),
                                 .dy = Tensors::image(t.y),
                                 .window = t.window,
@@ -54,6 +79,14 @@ void conv_backward(benchmark::State& state, bool input, bool weights)
     });
     report_flop(state, kFlop * (input ? 1 : 0) + kFlop * (weights ? 1 : 0));
     report_events(state, kEvents);
+}
+void conv_backward_own(benchmark::State& state, bool input, bool weights)
+{
+    conv_backward(state, input, weights, {});
+}
+void conv_backward_cudnn(benchmark::State& state, bool input, bool weights)
+{
+    if (auto const library = cudnn(state)) conv_backward(state, input, weights, *library);
 }
 
 void max_pool(benchmark::State& state)
@@ -70,9 +103,12 @@ void max_pool(benchmark::State& state)
 }
 
 BENCHMARK(copy_reference)->Apply(device_time)->Arg(kCells);
-BENCHMARK(conv_forward)->Apply(device_time);
-BENCHMARK_CAPTURE(conv_backward, input, true, false)->Apply(device_time);
-BENCHMARK_CAPTURE(conv_backward, weights, false, true)->Apply(device_time);
+BENCHMARK(conv_forward_own)->Apply(device_time);
+BENCHMARK(conv_forward_cudnn)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward_own, input, true, false)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward_cudnn, input, true, false)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward_own, weights, false, true)->Apply(device_time);
+BENCHMARK_CAPTURE(conv_backward_cudnn, weights, false, true)->Apply(device_time);
 BENCHMARK(max_pool)->Apply(device_time);
 }  // namespace
 }  // namespace calofuse::bench

@@ -1,10 +1,8 @@
-#include "kernels/conv/conv2d.hpp"
-
 #include <limits>
 #include <numeric>
 
 #include "runtime/buffer.hpp"
-#include "tests/support/backend_test.hpp"
+#include "tests/kernels/conv/conv2d_case.hpp"
 #include "tests/support/gradcheck.hpp"
 #include "tests/support/same_bits.hpp"
 
@@ -12,30 +10,6 @@ namespace calofuse::test {
 namespace {
 constexpr double kEps = std::numeric_limits<float>::epsilon();
 using Doubles = std::vector<double>;
-
-struct Case {
-    char const* name;
-    std::int64_t events, height, width, inputs, outputs;
-    Window2d window;
-};
-void PrintTo(Case const& c, std::ostream* os)
-{
-    *os << c.name;
-}
-
-std::size_t size_of_x(Case const& c)
-{
-    return static_cast<std::size_t>(c.events * c.height * c.width * c.inputs);
-}
-std::size_t size_of_w(Case const& c)
-{
-    return static_cast<std::size_t>(c.window.h.kernel * c.window.w.kernel * c.inputs * c.outputs);
-}
-std::size_t size_of_y(Case const& c)
-{
-    return static_cast<std::size_t>(c.events * c.window.h.outputs(c.height)
-                                    * c.window.w.outputs(c.width) * c.outputs);
-}
 
 /// The definition, in double.
 Doubles oracle(Case const& c, Doubles const& x, Doubles const& w, Doubles const& bias)
@@ -63,43 +37,6 @@ Doubles oracle(Case const& c, Doubles const& x, Doubles const& w, Doubles const&
                     y.push_back(sum);
                 }
     return y;
-}
-
-struct Problem {
-    std::vector<float> x, w, bias, dy;
-    explicit Problem(Case const& c)
-        : x(random_values(size_of_x(c), 1))
-        , w(random_values(size_of_w(c), 2))
-        , bias(random_values(static_cast<std::size_t>(c.outputs), 3))
-        , dy(random_values(size_of_y(c), 4))
-    {}
-};
-
-struct Results {
-    std::vector<float> y, dx, dw, dbias;
-};
-Results run(Context& ctx, Case const& c, Problem const& p, float start = 0)
-{
-    WindowAxis const &h = c.window.h, &v = c.window.w;
-    std::vector<std::int64_t> const xs{c.events, c.height, c.width, c.inputs};
-    std::vector<std::int64_t> const ws{h.kernel, v.kernel, c.inputs, c.outputs};
-    std::vector<std::int64_t> const ys{c.events, h.outputs(c.height), v.outputs(c.width),
-                                       c.outputs};
-    OnDevice<float> x(ctx, p.x, xs), w(ctx, p.w, ws), bias(ctx, p.bias, {c.outputs});
-    OnDevice<float> dy(ctx, p.dy, ys), y(ctx, std::vector<float>(p.dy.size()), ys);
-    OnDevice<float> dx(ctx, std::vector<float>(p.x.size(), start), xs);
-    OnDevice<float> dw(ctx, std::vector<float>(p.w.size(), start), ws);
-    OnDevice<float> dbias(ctx, std::vector<float>(p.bias.size(), start), {c.outputs});
-    conv2d_forward(
-        ctx, {.x = x.ref(), .w = w.ref(), .bias = bias.ref(), .window = c.window, .y = y.ref()});
-    conv2d_backward(ctx, {.x = x.ref(),
-                          .w = w.ref(),
-                          .dy = dy.ref(),
-                          .window = c.window,
-                          .dx = dx.ref(),
-                          .dw = dw.ref(),
-                          .dbias = dbias.ref()});
-    return {y.fetch(), dx.fetch(), dw.fetch(), dbias.fetch()};
 }
 
 Doubles wide(std::vector<float> const& v)
@@ -145,25 +82,9 @@ TEST_P(Conv2dGradient, agrees_with_finite_differences_of_the_oracle)
     expect(got.dbias, numeric_gradient([&](auto const& v) { return scalar(x, w, v); }, bias, 1e-3));
 }
 
-auto const kSmall = testing::Values(
-    Case{"no_events", 0, 3, 3, 2, 2, {same_axis_keras(3, 1, 3), same_axis_keras(3, 1, 3)}},
-    Case{"one_cell", 2, 1, 1, 2, 3, {same_axis_keras(3, 1, 1), same_axis_keras(3, 1, 1)}},
-    Case{"whole_image", 2, 4, 3, 2, 3, {valid_axis(4, 1), valid_axis(3, 1)}},
-    Case{"even_same", 1, 5, 4, 2, 3, {same_axis_keras(4, 1, 5), same_axis_keras(2, 1, 4)}},
-    Case{"strided_same", 2, 5, 6, 1, 2, {same_axis_keras(3, 2, 5), same_axis_keras(3, 2, 6)}},
-    Case{"strided_padded", 2, 6, 5, 3, 2, {padded_axis(3, 3, 2), padded_axis(2, 2, 1)}},
-    Case{"stride_skips", 1, 7, 7, 2, 2, {valid_axis(1, 3), valid_axis(2, 3)}});
-INSTANTIATE_TEST_SUITE_P(Small, Conv2d, kSmall, kName);
-INSTANTIATE_TEST_SUITE_P(Small, Conv2dGradient, kSmall, kName);
-INSTANTIATE_TEST_SUITE_P(
-    Wide,
-    Conv2d,
-    testing::Values(
-        Case{"outputs_63", 2, 3, 4, 5, 63, {same_axis_keras(3, 1, 3), same_axis_keras(3, 1, 4)}},
-        Case{"outputs_64", 2, 3, 4, 64, 64, {same_axis_keras(3, 1, 3), same_axis_keras(3, 1, 4)}},
-        Case{"outputs_65", 2, 3, 4, 9, 65, {same_axis_torch(3), same_axis_torch(3)}},
-        Case{"outputs_130", 1, 2, 2, 3, 130, {padded_axis(2, 1, 1), padded_axis(2, 1, 1)}}),
-    kName);
+INSTANTIATE_TEST_SUITE_P(Small, Conv2d, testing::ValuesIn(small_windows()), kName);
+INSTANTIATE_TEST_SUITE_P(Small, Conv2dGradient, testing::ValuesIn(small_windows()), kName);
+INSTANTIATE_TEST_SUITE_P(Wide, Conv2d, testing::ValuesIn(wide_cases()), kName);
 
 /// <dy, conv(x; w)> is bilinear: the gradients must satisfy <dx, x> = <dw, w> = <dy, y - bias>.
 TEST(Conv2dProperties, gradients_of_many_events_and_channels_satisfy_euler)
