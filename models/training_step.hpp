@@ -76,6 +76,8 @@ class Scorer {
     /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
     std::vector<float> run(std::span<std::int32_t const> rows);
     std::int64_t batch_size() const { return batch_size_; }
+    /// Batches that go to the device as one launch.
+    std::int64_t batches_per_graph() const { return feed_.batches_per_graph(); }
     std::int64_t bytes() const { return tape_->bytes(); }
     void set_timer(Tape::Timer timer);
 

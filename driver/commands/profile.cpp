@@ -45,9 +45,30 @@ EventSet synthetic_events(Context const& ctx, std::int64_t count)
 }
 
 struct Timing {
-    std::vector<double> step_ms;
+    std::vector<double> step_ms;  ///< of each call, per step
+    std::int64_t steps = 0;
     double wall_s = 0, cpu_s = 0;
     std::vector<std::pair<std::string, double>> stages;  ///< ms a step, in order of first use
+};
+
+/// Steps that are taken by one call: on a GPU they are one launch, as in `train`.
+struct Calls {
+    std::int64_t steps_per_call, warmup, timed, staged;
+
+    Calls(ProfileArgs const& args, std::int64_t per_call) : steps_per_call(per_call)
+    {
+        // On a GPU the first call runs without a graph, the second captures it.
+        warmup = std::max<std::int64_t>(rounded_up(args.warmup), per_call > 1 ? 2 : 0);
+        timed = rounded_up(args.steps);
+        staged = rounded_up(std::min<std::int64_t>(args.steps, 5));
+    }
+    std::int64_t all() const { return warmup + timed + staged; }
+
+  private:
+    std::int64_t rounded_up(std::int64_t steps) const
+    {
+        return (steps + steps_per_call - 1) / steps_per_call;
+    }
 };
 
 void add_stage(Timing& timing, std::string const& name, double seconds)
@@ -60,35 +81,36 @@ void add_stage(Timing& timing, std::string const& name, double seconds)
         found->second += 1e3 * seconds;
 }
 
-/// Steps are timed as a whole; the stages come from as many further steps, so that the clock of the
-/// stages costs the steps nothing.
-template <class Step, class SetTimer>
-Timing measure(ProfileArgs const& args, Step&& step, SetTimer&& set_timer)
+/// Steps are timed as a whole; the stages come from further ones, so that the clock of the stages costs
+/// the steps nothing.
+template <class Call, class SetTimer>
+Timing measure(Calls const& calls, Call&& call, SetTimer&& set_timer)
 {
     Timing timing;
-    for (std::int64_t i = 0; i < args.warmup; ++i)
-        step(i);
+    for (std::int64_t i = 0; i < calls.warmup; ++i)
+        call();
     double const cpu = cpu_time(), begin = now_s();
-    for (std::int64_t i = 0; i < args.steps; ++i) {
+    for (std::int64_t i = 0; i < calls.timed; ++i) {
         double const t = now_s();
-        step(i);
-        timing.step_ms.push_back(1e3 * (now_s() - t));
+        call();
+        timing.step_ms.push_back(1e3 * (now_s() - t) / static_cast<double>(calls.steps_per_call));
     }
+    timing.steps = calls.timed * calls.steps_per_call;
     timing.wall_s = now_s() - begin;
     timing.cpu_s = cpu_time() - cpu;
     set_timer([&](std::string const& name, double seconds) { add_stage(timing, name, seconds); });
-    std::int64_t const staged = std::min<std::int64_t>(args.steps, 5);
-    for (std::int64_t i = 0; i < staged; ++i)
-        step(i);
+    for (std::int64_t i = 0; i < calls.staged; ++i)
+        call();
     for (auto& stage : timing.stages)
-        stage.second /= static_cast<double>(staged);
+        stage.second /= static_cast<double>(calls.staged * calls.steps_per_call);
     std::sort(timing.step_ms.begin(), timing.step_ms.end());
     return timing;
 }
 
 Json to_json(Timing const& t, Json document, std::int64_t batch)
 {
-    auto const events = static_cast<double>(batch) * static_cast<double>(t.step_ms.size());
+    auto const events = static_cast<double>(batch * t.steps);
+    document["steps"] = t.steps;
     document["events_per_s"] = events / t.wall_s;
     document["events_per_cpu_s"] = events / t.cpu_s;
     document["ms_per_step"] = {{"median", t.step_ms[t.step_ms.size() / 2]},
@@ -134,24 +156,29 @@ int profile(Session const& session, ProfileArgs const& args)
     auto const seed = static_cast<std::uint64_t>(settings.get_int("general.seed"));
     std::unique_ptr<Model> const model = entry.make(ctx, settings, seed);
 
-    // Step i takes the next `batch` events, from the start again where they end.
-    std::vector<std::int32_t> taken(static_cast<std::size_t>(batch));
-    auto take = [&](std::int64_t step) {
-        for (std::size_t i = 0; i < taken.size(); ++i)
-            taken[i] = static_cast<std::int32_t>((static_cast<std::size_t>(step) * taken.size() + i)
-                                                 % rows.size());
+    // The events over and over, as many as are asked for.
+    auto repeated = [&](std::int64_t count) {
+        std::vector<std::int32_t> out(static_cast<std::size_t>(count));
+        for (std::size_t i = 0; i < out.size(); ++i)
+            out[i] = static_cast<std::int32_t>(i % rows.size());
+        return out;
     };
+    std::int64_t const per_graph = settings.get_int("train.steps_per_graph");
     Timing timing;
     if (args.inference) {
-        Scorer scorer(ctx, *model, input, batch, Mode::evaluate, 1);
+        Scorer scorer(ctx, *model, input, batch, Mode::evaluate, per_graph);
+        Calls const calls(args, scorer.batches_per_graph());
+        auto const scored = repeated(calls.steps_per_call * batch);
         timing = measure(
-            args, [&](std::int64_t i) { take(i), scorer.run(taken); },
+            calls, [&] { scorer.run(scored); },
             [&](Tape::Timer t) { scorer.set_timer(std::move(t)); });
     } else {
         Optimizer optimizer(ctx, model->parameters(), {});
-        TrainingStep step(ctx, *model, input, optimizer, batch, 1);
+        TrainingStep step(ctx, *model, input, optimizer, batch, per_graph);
+        Calls const calls(args, step.steps_per_graph());
+        step.begin(repeated(calls.all() * calls.steps_per_call * batch));
         timing = measure(
-            args, [&](std::int64_t i) { take(i), step.begin(taken), step.run(); },
+            calls, [&] { step.run(calls.steps_per_call); },
             [&](Tape::Timer t) { step.set_timer(std::move(t)); });
     }
     Json const document = to_json(timing,
@@ -160,8 +187,7 @@ int profile(Session const& session, ProfileArgs const& args)
                                    {"device", name_of(ctx.backend())},
                                    {"precision", precision_of(settings, ctx)},
                                    {"batch_size", batch},
-                                   {"threads", ctx.threads()},
-                                   {"steps", args.steps}},
+                                   {"threads", ctx.threads()}},
                                   batch);
     session.global.json ? print_json(document) : print(document);
     return 0;
