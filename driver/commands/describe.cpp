@@ -200,7 +200,8 @@ void add_profile(CommandLine& line, Function<ProfileArgs> run)
     command.text("--model", args.model, "NAME", "network (default hybrid)");
     command.text("--data", args.data, "FILE.h5", "events (default: synthetic ones)");
     command.setting("--batch-size", "train.batch_size");
-    command.number("--steps", args.steps, 1, 1'000'000, "steps to time");
+    command.number("--steps", args.steps, 1, 1'000'000,
+                   "steps to time; on a GPU whole graphs of train.steps_per_graph");
     command.number("--warmup", args.warmup, 0, 1'000'000, "steps before");
     command.toggle("--inference", args.inference, "forward passes instead of training steps");
 }
