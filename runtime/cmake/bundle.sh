@@ -2,8 +2,8 @@
 # bundle.sh [ARCHIVE]: packs the CUDA build (program, *_gpu tests, benches, profiling/gpu_check.sh, golden files) and
 # the shared libraries that a bare GPU node lacks into one archive (default: build/calofuse-cuda.tar.xz, at most 60 MB).
 # On the node, which needs the NVIDIA driver and a C library as new as this one's:
-#   tar xf calofuse-cuda.tar.xz && calofuse/profiling/gpu_check.sh
-# Programs find their libraries relative to themselves. The CUDA runtime is part of them; cuBLAS is used where it is.
+#   tar xf calofuse-cuda.tar.xz && calofuse/profiling/gpu_check.sh          (without xz: python3 -m tarfile -e ARCHIVE)
+# Programs find their libraries relative to themselves. The CUDA runtime is part of them; cuBLAS and cuDNN are used where they are.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 archive=$(realpath -m "${1:-build/calofuse-cuda.tar.xz}")

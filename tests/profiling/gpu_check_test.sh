@@ -64,7 +64,9 @@ exit $code
 SH
 fake tools/nsys <<'SH'
 #!/bin/sh
-[ "${FAKE_TRACE-}" = none ] || echo trace >"$5.nsys-rep"
+[ "${FAKE_TRACE-}" = none ] && exit 0
+while [ "$1" != --output ]; do shift; done
+echo trace >"$2.nsys-rep"
 SH
 fake tools/ncu <<'SH'
 #!/bin/sh
@@ -90,14 +92,16 @@ expect 69 "not run: no usable GPU: no driver" FAKE_DEVICE="none: no driver" $che
 expect 69 "not run: no usable GPU" FAKE_DEVICE= FAKE_DOCTOR=1 $check
 expect 64 "no part 'nonsense'" $check nonsense
 expect 66 "build first" BIN=/nonexistent $check
-expect 0 "tests on the device            passed (3 programs)*racecheck    passed (2 programs)*ncu            *passed" $check
+expect 0 "tests on the device            passed (2 programs)*what the emulator believes     passed (1 programs)*racecheck    passed (2 programs)*ncu            *passed" $check
 expect 0 "benches                        not run: not asked for" $check tests
 [ -s results/"$(date +%Y-%m-%d)-NVIDIA-H100-80GB.ncu-rep" ] || { echo "no captures"; failures=$((failures + 1)); }
 grep -q '"profile_gat_training": {"model": "fake"}' results/*.json || { echo "no JSON"; failures=$((failures + 1)); }
 if command -v python3 >/dev/null; then
   python3 -m json.tool results/*.json >/dev/null || failures=$((failures + 1))
 fi
-expect 1 "tests on the device            FAILED: emulator_kernels_gpu" FAKE_BAD=emulator_kernels_gpu $check tests
+expect 1 "what the emulator believes     FAILED: emulator_kernels_gpu" FAKE_BAD=emulator_kernels_gpu $check emulator
+expect 1 "tests on the device            FAILED: kernels_b_test_gpu" FAKE_BAD=kernels_b_test_gpu JOBS=1 $check tests
+expect 0 "tests on the device            passed (1 programs)" FAKE_BAD=kernels_b_test_gpu PROGRAMS='*_a_*' $check tests
 expect 0 "tests on the device            not run: kernels_a_test_gpu" FAKE_BAD=kernels_a_test_gpu FAKE_CODE=77 $check tests
 expect 1 "20 steps, CPU against GPU      FAILED" FAKE_BAD=models_backends_test_gpu $check training
 expect 1 "memcheck     FAILED: memcheck does not report its canary" FAKE_SANITIZER=blind $check memcheck
