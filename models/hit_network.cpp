@@ -62,8 +62,8 @@ Var HitNetwork::forward_graph(Tape& tape,
 {
     // Numbers of the dropout layers, part of the keys of their random words: two a block, one last.
     std::uint32_t number = 0;
-    auto const key = [&](float rate) {
-        return layers::DropoutKey{rate, config_.seed, number++};
+    auto const next_dropout = [&](float rate) {
+        return layers::DropoutLayer{rate, config_.seed, number++};
     };
     TensorRef const row_ptr = graph.row_ptr;
     Var x{graph.x, {}};
@@ -74,19 +74,20 @@ Var HitNetwork::forward_graph(Tape& tape,
         Var const shortcut =
             block.identity ? x
                            : layers::linear(tape, parameters_, x, block.shortcut, false, row_ptr);
-        layers::DropoutKey const of_attention = key(config_.convolution.attention_dropout);
+        layers::DropoutLayer const of_attention =
+            next_dropout(config_.convolution.attention_dropout);
         Var const z = layers::hit_convolution(tape, parameters_, x, graph, config_.convolution,
                                               block.convolution, of_attention,
                                               attention == nullptr ? nullptr : &(*attention)[l]);
-        x = layers::norm_block(tape, parameters_, z, block.norm, shortcut, key(config_.dropout),
-                               row_ptr);
+        x = layers::norm_block(tape, parameters_, z, block.norm, shortcut,
+                               next_dropout(config_.dropout), row_ptr);
         if (hidden != nullptr) hidden->push_back(x);
     }
     Var h = config_.attention_readout
                 ? layers::attention_readout(tape, parameters_, x, gate_, row_ptr)
                 : layers::hit_readout(tape, x, config_.readout, row_ptr);
     h = layers::activation(tape, layers::linear(tape, parameters_, h, head0_), Activation::elu, 1);
-    h = layers::dropout(tape, h, key(config_.dropout));
+    h = layers::dropout(tape, h, next_dropout(config_.dropout));
     return layers::linear(tape, parameters_, h, head1_);
 }
 

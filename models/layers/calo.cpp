@@ -1,7 +1,6 @@
 #include "models/layers/calo.hpp"
 
 #include "models/layers/statistics.hpp"
-#include "runtime/random.hpp"
 
 namespace calofuse::layers {
 namespace {
@@ -84,7 +83,7 @@ Var module_cnn(Tape& tape,
     args.options.eps = rule.epsilon;
     args.options.dropout_rate = train ? groups.dropout.rate : 0.0F;
     args.options.seed = groups.dropout.seed;
-    args.options.stream = static_cast<std::uint32_t>(RandomStream::dropout) + groups.dropout.layer;
+    args.options.stream = groups.dropout.stream();
     Context* const ctx = &tape.ctx();
     if (!train) {
         tape.record("module_cnn", [=] { calofuse::module_cnn(*ctx, args); });

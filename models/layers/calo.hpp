@@ -17,7 +17,7 @@ struct ModuleCnnGroups {
     ParameterGroup w1, b1, gamma1, beta1, w2, b2, gamma2, beta2;
     StatisticsGroup norm1, norm2;
     ModuleCnnOptions options;  ///< sets, slope, epsilon; dropout is `dropout` below
-    DropoutKey dropout;
+    DropoutLayer dropout;
     std::int64_t channels = 64;
     std::int64_t sets = 9;
 };

@@ -4,7 +4,6 @@
 #include "kernels/dense/gather_rows.hpp"
 #include "kernels/dense/running_statistics.hpp"
 #include "models/layers/statistics.hpp"
-#include "runtime/random.hpp"
 
 namespace calofuse::layers {
 Var linear(Tape& tape,
@@ -111,29 +110,28 @@ Var activation(Tape& tape, Var x, Activation kind, float parameter)
     return y;
 }
 
-Var dropout(Tape& tape, Var x, DropoutKey const& key)
+Var dropout(Tape& tape, Var x, DropoutLayer const& layer)
 {
-    if (tape.mode() != Mode::train || key.rate == 0.0F) return x;
+    if (tape.mode() != Mode::train || layer.rate == 0.0F) return x;
     Var const y = tape.make({x.value.shape[0], x.value.shape[1]});
     TensorRef const step = tape.step();
-    auto const stream = static_cast<std::uint32_t>(RandomStream::dropout) + key.layer;
     Context* const ctx = &tape.ctx();
     tape.record(
         "dropout",
         [=] {
             dropout_forward(*ctx, {.x = x.value,
                                    .step = step,
-                                   .seed = key.seed,
-                                   .stream = stream,
-                                   .rate = key.rate,
+                                   .seed = layer.seed,
+                                   .stream = layer.stream(),
+                                   .rate = layer.rate,
                                    .y = y.value});
         },
         [=] {
             dropout_backward(*ctx, {.dy = y.grad,
                                     .step = step,
-                                    .seed = key.seed,
-                                    .stream = stream,
-                                    .rate = key.rate,
+                                    .seed = layer.seed,
+                                    .stream = layer.stream(),
+                                    .rate = layer.rate,
                                     .dx = x.grad});
         });
     return y;

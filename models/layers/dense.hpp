@@ -8,6 +8,7 @@
 #include "kernels/dense/linear.hpp"
 #include "models/parameters.hpp"
 #include "models/tape.hpp"
+#include "runtime/random.hpp"
 
 namespace calofuse::layers {
 struct LinearWeights {
@@ -28,11 +29,16 @@ struct NormRule {
     bool running = false;    ///< update them in every training pass by momentum
 };
 
-/// What makes the random numbers of one dropout layer its own.
-struct DropoutKey {
+/// One dropout layer of a model, with what makes its random numbers its own.
+struct DropoutLayer {
     float rate = 0;
     std::uint64_t seed = 1;
-    std::uint32_t layer = 0;  ///< number of the layer in its model
+    std::uint32_t number = 0;  ///< of the layer in its model
+
+    std::uint32_t stream() const
+    {
+        return static_cast<std::uint32_t>(RandomStream::dropout) + number;
+    }
 };
 
 /// x (N, sum of the groups' widths) -> (N, G * out). `has_bias` false ignores `weights.bias`. Rows are
@@ -56,7 +62,7 @@ Var batch_norm(Tape& tape,
 Var activation(Tape& tape, Var x, Activation kind, float parameter = 0);
 
 /// The identity outside of training.
-Var dropout(Tape& tape, Var x, DropoutKey const& key);
+Var dropout(Tape& tape, Var x, DropoutLayer const& layer);
 
 /// Rows index[r] of `x` (S, C) -> (R, C).
 Var gather_rows(Tape& tape, Var x, TensorRef index);

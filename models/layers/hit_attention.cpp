@@ -1,17 +1,13 @@
 #include "kernels/graph/gat.hpp"
 #include "kernels/graph/gatv2.hpp"
 #include "models/layers/hit_pass.hpp"
-#include "runtime/random.hpp"
 
 namespace calofuse::layers {
 namespace {
-EventDropout event_dropout(Tape const& tape, DropoutKey const& key)
+EventDropout event_dropout(Tape const& tape, DropoutLayer const& layer)
 {
-    if (tape.mode() != Mode::train || key.rate == 0.0F) return {};
-    return {.step = tape.step(),
-            .seed = key.seed,
-            .stream = static_cast<std::uint32_t>(RandomStream::dropout) + key.layer,
-            .rate = key.rate};
+    if (tape.mode() != Mode::train || layer.rate == 0.0F) return {};
+    return {.step = tape.step(), .seed = layer.seed, .stream = layer.stream(), .rate = layer.rate};
 }
 
 /// Room for the weights of attention, where somebody wants to see them.
@@ -77,7 +73,7 @@ void add_attention(Parameters& parameters,
     w.bias = parameters.add({name + ".bias", {w.out}, Init::zeros});
 }
 
-Var gat(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attention)
+Var gat(HitPass const& p, Var x, DropoutLayer const& dropout, AttentionOutput* attention)
 {
     std::int64_t const n = p.graph.nodes(), h = p.options.heads;
     Var const z = p.map(x, p.weights.lin, false).reshaped({n, h, p.options.channels});
@@ -85,21 +81,22 @@ Var gat(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attenti
               target = per_head(p, p.weights.att_target);
     Var const att_edge = p.options.edge_features ? per_head(p, p.weights.att_edge) : Var{};
     AttentionPass const a(p, attention);
-    GatArgs const args{.in = {.h = z.value,
-                              .att_source = source.value,
-                              .att_target = target.value,
-                              .row_ptr = p.graph.row_ptr,
-                              .edge_ptr = p.graph.edge_ptr,
-                              .source = p.graph.source,
-                              .edge = a.edge,
-                              .edge_weight = a.edge_weight.value,
-                              .att_edge = att_edge.value},
-                       .bias = a.bias.value,
-                       .options = {.merge = p.weights.merge, .dropout = event_dropout(p.tape, key)},
-                       .saved = p.tape.make_value(DType::f32, {n, 3, padded_heads(h)}),
-                       .y = a.y.value,
-                       .alpha = a.alpha.alpha,
-                       .alpha_loop = a.alpha.alpha_loop};
+    GatArgs const args{
+        .in = {.h = z.value,
+               .att_source = source.value,
+               .att_target = target.value,
+               .row_ptr = p.graph.row_ptr,
+               .edge_ptr = p.graph.edge_ptr,
+               .source = p.graph.source,
+               .edge = a.edge,
+               .edge_weight = a.edge_weight.value,
+               .att_edge = att_edge.value},
+        .bias = a.bias.value,
+        .options = {.merge = p.weights.merge, .dropout = event_dropout(p.tape, dropout)},
+        .saved = p.tape.make_value(DType::f32, {n, 3, padded_heads(h)}),
+        .y = a.y.value,
+        .alpha = a.alpha.alpha,
+        .alpha_loop = a.alpha.alpha_loop};
     GatGradArgs const grad{.in = args.in,
                            .options = args.options,
                            .saved = args.saved,
@@ -116,7 +113,7 @@ Var gat(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attenti
     return a.y;
 }
 
-Var gatv2(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attention)
+Var gatv2(HitPass const& p, Var x, DropoutLayer const& dropout, AttentionOutput* attention)
 {
     std::int64_t const n = p.graph.nodes(), h = p.options.heads, c = p.options.channels;
     Var const left = p.map(x, p.weights.lin, true).reshaped({n, h, c});
@@ -133,7 +130,7 @@ Var gatv2(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* atten
                .edge = a.edge,
                .edge_weight = a.edge_weight.value},
         .bias = a.bias.value,
-        .options = {.merge = p.weights.merge, .dropout = event_dropout(p.tape, key)},
+        .options = {.merge = p.weights.merge, .dropout = event_dropout(p.tape, dropout)},
         .saved = p.tape.make_value(DType::f32, {n, padded_heads(h)}),
         .y = a.y.value,
         .alpha = a.alpha.alpha,

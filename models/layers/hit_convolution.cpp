@@ -183,7 +183,7 @@ Var hit_convolution(Tape& tape,
                     HitGraph const& graph,
                     HitConvolutionOptions const& options,
                     HitConvolutionWeights const& weights,
-                    DropoutKey const& attention_dropout,
+                    DropoutLayer const& attention_dropout,
                     AttentionOutput* attention)
 {
     HitPass const pass{tape, parameters, graph, options, weights};

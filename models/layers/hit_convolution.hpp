@@ -54,6 +54,6 @@ Var hit_convolution(Tape& tape,
                     HitGraph const& graph,
                     HitConvolutionOptions const& options,
                     HitConvolutionWeights const& weights,
-                    DropoutKey const& attention_dropout,
+                    DropoutLayer const& attention_dropout,
                     AttentionOutput* attention = nullptr);
 }  // namespace calofuse::layers

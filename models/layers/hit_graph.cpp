@@ -3,7 +3,6 @@
 #include "kernels/calo/event_graph.hpp"
 #include "kernels/dense/layer_norm.hpp"
 #include "kernels/graph/attention_readout.hpp"
-#include "runtime/random.hpp"
 
 namespace calofuse::layers {
 HitGraph event_graph(Tape& tape,
@@ -42,20 +41,20 @@ Var norm_block(Tape& tape,
                Var x,
                LayerNormWeights const& weights,
                Var shortcut,
-               DropoutKey const& key,
+               DropoutLayer const& dropout,
                TensorRef row_ptr)
 {
     constexpr std::int64_t kBitsPerWord = 16;
     std::int64_t const nodes = x.value.shape[0], width = x.value.shape[1];
-    bool const drops = tape.mode() == Mode::train && key.rate > 0.0F;
+    bool const drops = tape.mode() == Mode::train && dropout.rate > 0.0F;
     Var const y = tape.make_ragged(row_ptr, nodes, width);
     Var const gamma = parameters.var(weights.gamma), beta = parameters.var(weights.beta);
     LayerNormOptions options{.activation = LayerNormActivation::elu};
     if (drops)
         options.dropout = {.step = tape.step(),
-                           .seed = key.seed,
-                           .stream = static_cast<std::uint32_t>(RandomStream::dropout) + key.layer,
-                           .rate = key.rate};
+                           .seed = dropout.seed,
+                           .stream = dropout.stream(),
+                           .rate = dropout.rate};
     LayerNormArgs args{.x = x.value,
                        .gamma = gamma.value,
                        .beta = beta.value,

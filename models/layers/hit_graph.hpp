@@ -38,7 +38,7 @@ Var norm_block(Tape& tape,
                Var x,
                LayerNormWeights const& weights,
                Var shortcut,
-               DropoutKey const& key,
+               DropoutLayer const& dropout,
                TensorRef row_ptr);
 
 /// Hits to one vector an event (kernels/graph/readout.hpp): x (N, W) -> (B, readout_width(kind, W)).

@@ -32,6 +32,6 @@ void add_attention(Parameters& parameters,
                    std::int64_t in,
                    bool last,
                    HitConvolutionWeights& w);
-Var gat(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attention);
-Var gatv2(HitPass const& p, Var x, DropoutKey const& key, AttentionOutput* attention);
+Var gat(HitPass const& p, Var x, DropoutLayer const& dropout, AttentionOutput* attention);
+Var gatv2(HitPass const& p, Var x, DropoutLayer const& dropout, AttentionOutput* attention);
 }  // namespace calofuse::layers
