@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "io/hdf5.hpp"
+#include "io/hdf5_column.hpp"
 #include "io/store.hpp"
 
 namespace calofuse {
@@ -11,70 +11,31 @@ namespace {
 constexpr std::int64_t kChunkRows = 16384;
 constexpr std::int64_t kFeatureChunkRows = 2048;
 
-/// A data set that grows; full chunks only reach the file, so that its bytes do not depend on how
-/// the blocks were cut.
-template <class T>
-class GrowingColumn {
-  public:
-    GrowingColumn(h5::File const& file,
-                  char const* name,
-                  std::int64_t columns,
-                  std::string const& path)
-        : path_(path)
-        , columns_(columns)
-        , width_(std::max<std::int64_t>(columns, 1))
-        , chunk_(columns > 2 ? kFeatureChunkRows : kChunkRows)
-        , dataset_(h5::create_dataset(
-              file, name, h5::kind_of<T>(), {.columns = columns, .chunk_rows = chunk_}, path))
-    {}
-    void add(std::span<T const> values)
-    {
-        pending_.insert(pending_.end(), values.begin(), values.end());
-        if (std::ssize(pending_) >= chunk_ * width_)
-            write(std::ssize(pending_) / (chunk_ * width_) * chunk_);
-    }
-    void flush() { write(std::ssize(pending_) / width_); }
-
-  private:
-    void write(std::int64_t rows)
-    {
-        h5::append(dataset_, h5::kind_of<T>(), columns_, have_, rows, pending_.data(), path_);
-        have_ += rows;
-        pending_.erase(pending_.begin(), pending_.begin() + rows * width_);
-    }
-
-    std::string path_;
-    std::int64_t columns_, width_, chunk_;
-    std::int64_t have_ = 0;
-    h5::Dataset dataset_;
-    std::vector<T> pending_;
-};
-
 struct Columns {
     h5::Group events, nodes, edges;
-    GrowingColumn<std::int64_t> node_ptr;
-    GrowingColumn<std::uint8_t> label;
-    GrowingColumn<float> energy_gev;
-    GrowingColumn<std::uint16_t> file_id;
-    GrowingColumn<std::uint32_t> event_index;
-    GrowingColumn<float> x, position, energy;
-    GrowingColumn<std::int64_t> edge_ptr;
-    GrowingColumn<std::uint8_t> edge_src;
+    h5::Column<std::int64_t> node_ptr;
+    h5::Column<std::uint8_t> label;
+    h5::Column<float> energy_gev;
+    h5::Column<std::uint16_t> file_id;
+    h5::Column<std::uint32_t> event_index;
+    h5::Column<float> x, position, energy;
+    h5::Column<std::int64_t> edge_ptr;
+    h5::Column<std::uint8_t> edge_src;
 
     Columns(h5::File const& file, std::int64_t num_features, std::string const& path)
         : events(h5::create_group(file, "events", path))
         , nodes(h5::create_group(file, "nodes", path))
         , edges(h5::create_group(file, "edges", path))
-        , node_ptr(file, "events/node_ptr", 0, path)
-        , label(file, "events/label", 0, path)
-        , energy_gev(file, "events/energy_gev", 0, path)
-        , file_id(file, "events/file_id", 0, path)
-        , event_index(file, "events/event_index", 0, path)
-        , x(file, "nodes/x", num_features, path)
-        , position(file, "nodes/position", 2, path)
-        , energy(file, "nodes/energy", 0, path)
-        , edge_ptr(file, "nodes/edge_ptr", 0, path)
-        , edge_src(file, "edges/edge_src", 0, path)
+        , node_ptr(file, "events/node_ptr", {0, kChunkRows}, path)
+        , label(file, "events/label", {0, kChunkRows}, path)
+        , energy_gev(file, "events/energy_gev", {0, kChunkRows}, path)
+        , file_id(file, "events/file_id", {0, kChunkRows}, path)
+        , event_index(file, "events/event_index", {0, kChunkRows}, path)
+        , x(file, "nodes/x", {num_features, kFeatureChunkRows}, path)
+        , position(file, "nodes/position", {2, kChunkRows}, path)
+        , energy(file, "nodes/energy", {0, kChunkRows}, path)
+        , edge_ptr(file, "nodes/edge_ptr", {0, kChunkRows}, path)
+        , edge_src(file, "edges/edge_src", {0, kChunkRows}, path)
     {
         std::int64_t const zero = 0;
         node_ptr.add({&zero, 1});

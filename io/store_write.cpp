@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "io/channel_map_file.hpp"
-#include "io/hdf5.hpp"
+#include "io/hdf5_column.hpp"
 #include "io/store.hpp"
 
 namespace calofuse {
@@ -17,89 +17,6 @@ constexpr std::int64_t kColumnChunkRows = 16384;
 /// synced, and the digest waits: HDF5 fills in the first bytes last, so it cannot start before.
 constexpr std::int64_t kWritebackEvents = 32768;
 
-/// Collects rows and writes whole chunks, so that the bytes of the file do not depend on how the
-/// events came in.
-template <class T>
-class Column {
-  public:
-    Column(h5::File const& file,
-           char const* name,
-           std::int64_t columns,
-           std::int64_t chunk_rows,
-           Compression compression,
-           std::string const& path)
-        : path_(path)
-        , columns_(columns)
-        , width_(std::max<std::int64_t>(columns, 1))
-        , chunk_rows_(chunk_rows)
-        , direct_(std::is_same_v<T, std::uint16_t> && columns > 0
-                  && compression == Compression::none)
-        , dataset_(h5::create_dataset(file,
-                                      name,
-                                      h5::kind_of<T>(),
-                                      {.columns = columns,
-                                       .chunk_rows = chunk_rows,
-                                       .deflate = compression == Compression::deflate},
-                                      path))
-    {
-        if (direct_)
-            pending_.reserve(static_cast<std::size_t>(chunk_rows_ * width_) + kChecksumWords);
-    }
-
-    void add(T const* data, std::int64_t rows)
-    {
-        while (rows > 0) {
-            std::int64_t const pending = std::ssize(pending_) / width_;
-            std::int64_t taken = 0;
-            if (pending == 0 && rows >= chunk_rows_ && !direct_) {
-                taken = rows / chunk_rows_ * chunk_rows_;
-                write(data, taken);
-            } else {
-                taken = std::min(rows, chunk_rows_ - pending);
-                pending_.insert(pending_.end(), data, data + taken * width_);
-                if (pending + taken == chunk_rows_) flush();
-            }
-            data += taken * width_;
-            rows -= taken;
-        }
-    }
-    void fill(T value, std::int64_t rows)
-    {
-        std::vector<T> const values(static_cast<std::size_t>(rows), value);
-        add(values.data(), rows);
-    }
-    void flush()
-    {
-        std::int64_t const rows = std::ssize(pending_) / width_;
-        if constexpr (std::is_same_v<T, std::uint16_t>) {
-            if (direct_ && rows > 0) {
-                pending_.resize(static_cast<std::size_t>(chunk_rows_ * width_) + kChecksumWords);
-                h5::write_chunk_u16(dataset_, columns_, have_, have_ + rows, pending_, path_);
-                have_ += rows;
-                return pending_.clear();
-            }
-        }
-        write(pending_.data(), rows);
-        pending_.clear();
-    }
-
-  private:
-    static constexpr std::size_t kChecksumWords = 2;
-
-    void write(T const* data, std::int64_t rows)
-    {
-        h5::append(dataset_, h5::kind_of<T>(), columns_, have_, rows, data, path_);
-        have_ += rows;
-    }
-
-    std::string path_;
-    std::int64_t columns_, width_, chunk_rows_;
-    bool direct_;  ///< past the library's filters
-    std::int64_t have_ = 0;
-    h5::Dataset dataset_;
-    std::vector<T> pending_;
-};
-
 template <class T>
 void write_table(h5::File const& file,
                  char const* name,
@@ -108,8 +25,9 @@ void write_table(h5::File const& file,
                  std::string const& path)
 {
     std::int64_t const rows = std::ssize(values) / std::max<std::int64_t>(columns, 1);
-    Column<T> column(file, name, columns, std::max<std::int64_t>(rows, 1), Compression::none, path);
-    column.add(values.data(), rows);
+    h5::Column<T> column(file, name,
+                         {.columns = columns, .chunk_rows = std::max<std::int64_t>(rows, 1)}, path);
+    column.add(values);
     column.flush();
 }
 
@@ -170,24 +88,22 @@ void write_attributes(h5::File const& file, ChannelMap const& map, std::string c
     h5::write_attribute(file, "channel_map_sha256", digest_of(map), path);
     h5::write_attribute(file, "drop_reasons", reasons, path);
 }
-}  // namespace
 
-namespace {
 struct EventColumns {
     h5::Group group;
-    Column<std::uint16_t> adc;
-    Column<std::uint8_t> label;
-    Column<float> energy_gev;
-    Column<std::uint16_t> file_id;
-    Column<std::uint32_t> event_index;
+    h5::Column<std::uint16_t> adc;
+    h5::Column<std::uint8_t> label;
+    h5::Column<float> energy_gev;
+    h5::Column<std::uint16_t> file_id;
+    h5::Column<std::uint32_t> event_index;
 
-    EventColumns(h5::File const& file, Compression c, std::string const& path)
+    EventColumns(h5::File const& file, bool deflate, std::string const& path)
         : group(h5::create_group(file, "events", path))
-        , adc(file, "events/adc", kNumChannels, kAdcChunkRows, c, path)
-        , label(file, "events/label", 0, kColumnChunkRows, c, path)
-        , energy_gev(file, "events/energy_gev", 0, kColumnChunkRows, c, path)
-        , file_id(file, "events/file_id", 0, kColumnChunkRows, c, path)
-        , event_index(file, "events/event_index", 0, kColumnChunkRows, c, path)
+        , adc(file, "events/adc", {kNumChannels, kAdcChunkRows, deflate}, path)
+        , label(file, "events/label", {0, kColumnChunkRows, deflate}, path)
+        , energy_gev(file, "events/energy_gev", {0, kColumnChunkRows, deflate}, path)
+        , file_id(file, "events/file_id", {0, kColumnChunkRows, deflate}, path)
+        , event_index(file, "events/event_index", {0, kColumnChunkRows, deflate}, path)
     {}
     void flush()
     {
@@ -212,7 +128,7 @@ struct StoreWriter::State {
         : output(path, o.overwrite)
         , manifest(manifest_path_of(path), o.overwrite)
         , file(h5::create_file(output.temp_path(), path))
-        , events(std::in_place, file, o.compression, path)
+        , events(std::in_place, file, o.compression == Compression::deflate, path)
     {}
 };
 
@@ -232,11 +148,14 @@ void StoreWriter::append(EventBlock const& block)
     CALOFUSE_CHECK(std::ssize(block.adc) == n * kNumChannels, "block of unequal columns");
     State& s = *state_;
     EventColumns& columns = *s.events;
-    columns.adc.add(block.adc.data(), n);
-    columns.label.fill(static_cast<std::uint8_t>(block.label), n);
-    columns.energy_gev.fill(block.energy_gev, n);
-    columns.file_id.fill(block.file_id, n);
-    columns.event_index.add(block.event_index.data(), n);
+    auto const repeated = [n](auto value) {
+        return std::vector(static_cast<std::size_t>(n), value);
+    };
+    columns.adc.add(block.adc);
+    columns.label.add(repeated(static_cast<std::uint8_t>(block.label)));
+    columns.energy_gev.add(repeated(block.energy_gev));
+    columns.file_id.add(repeated(block.file_id));
+    columns.event_index.add(block.event_index);
     s.num_events += n;
     if (s.num_events < s.writeback_at) return;
     s.output.start_writeback();
