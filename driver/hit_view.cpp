@@ -46,7 +46,7 @@ HitViewer::HitViewer(Context& ctx,
     tape_ = std::make_unique<Tape>(ctx, Mode::evaluate, position_.ref(), [&](Tape& tape) {
         HitNetworkConfig const& config = network_->config();
         layers::HitGraph const graph = layers::event_graph(
-            tape, input_.batch(row_.ref()), config.hits, config.convolution.edge_features);
+            tape, input_.batch(row_.ref()), config.hits, layers::edges_of(config.convolution));
         logit_ = network_->forward_graph(tape, graph, nullptr, &attention_).value;
     });
 }
@@ -59,9 +59,7 @@ bool HitViewer::has_attention() const
 
 bool HitViewer::learns_edges() const
 {
-    layers::HitConvolutionOptions const& c = network_->config().convolution;
-    return c.kind == layers::HitConvolution::gravnet
-           || (c.kind == layers::HitConvolution::edge_conv && c.dynamic);
+    return layers::edges_of(network_->config().convolution) == layers::HitEdges::none;
 }
 
 HitView HitViewer::view(std::int32_t row)

@@ -93,7 +93,7 @@ Var HitNetwork::forward_graph(Tape& tape,
 
 Var HitNetwork::forward(Tape& tape, EventBatch const& batch) const
 {
-    return forward_graph(
-        tape, layers::event_graph(tape, batch, config_.hits, config_.convolution.edge_features));
+    return forward_graph(tape, layers::event_graph(tape, batch, config_.hits,
+                                                   layers::edges_of(config_.convolution)));
 }
 }  // namespace calofuse

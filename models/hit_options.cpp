@@ -23,7 +23,9 @@ OptionSchema hit_schema()
              "least energy of a hit of several cells, ADC; not for rule cell", 0, 1e6},
             {"hits.neighbours", std::int64_t{defaults.neighbours},
              "nearest hits that each hit has an edge from", 1, 64},
-            {"hits.symmetrise", defaults.symmetrise, "every edge also in the other direction"}};
+            {"hits.symmetrise", defaults.symmetrise,
+             "every edge also in the other direction; no effect where each layer searches its own "
+             "neighbours (gravnet, dynamic edge_conv)"}};
 }
 
 HitOptions hit_options(Options const& settings)

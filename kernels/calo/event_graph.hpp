@@ -8,7 +8,8 @@
 ///     i among theirs, and all in ascending order
 ///   edge_x = (dx, dy, d, log(energy_source / energy_target)), dx = x_source - x_target, in 100 mm
 /// N and E are capacities that always suffice: B max_hits(rule) and B max_edges(options). Rows
-/// beyond the last node or edge are not written.
+/// beyond the last node or edge are not written. Networks that search their own neighbours need no
+/// edges: without edge_ptr and source none are made.
 #pragma once
 
 #include "kernels/common/hits.hpp"
@@ -22,13 +23,13 @@ struct EventGraphArgs {
     TensorRef pedestal;    ///< (256) f32  ADC
     TensorRef noise = {};  ///< (256) f32  sigma, ADC; empty: the threshold alone
     HitOptions options = {};
-    TensorRef row_ptr;      ///< (B + 1)  i32
-    TensorRef x;            ///< (N, 24)  f32  N >= B max_hits(rule)
-    TensorRef position;     ///< (N, 2)   f32  units of kMillimetresPerPositionUnit
-    TensorRef energy = {};  ///< (N)      f32  sum of each hit, ADC; empty: not wanted
-    TensorRef edge_ptr;     ///< (N + 1)  i32
-    TensorRef source;       ///< (E)      i32  E >= B max_edges(options)
-    TensorRef edge_x = {};  ///< (E, 4)   f32  empty: not wanted
+    TensorRef row_ptr;        ///< (B + 1)  i32
+    TensorRef x;              ///< (N, 24)  f32  N >= B max_hits(rule)
+    TensorRef position;       ///< (N, 2)   f32  units of kMillimetresPerPositionUnit
+    TensorRef energy = {};    ///< (N)      f32  sum of each hit, ADC; empty: not wanted
+    TensorRef edge_ptr = {};  ///< (N + 1)  i32  empty: no edges
+    TensorRef source = {};    ///< (E)      i32  E >= B max_edges(options); empty: no edges
+    TensorRef edge_x = {};    ///< (E, 4)   f32  empty: not wanted
 };
 
 void event_graph(Context& ctx, EventGraphArgs const& args);

@@ -18,8 +18,8 @@ struct Graphs {
     View<std::int32_t, 1> row_ptr;
     float* x;
     float* position;
-    float* energy;  ///< may be null
-    std::int32_t* edge_ptr;
+    float* energy;           ///< may be null
+    std::int32_t* edge_ptr;  ///< null: no edges
     std::int32_t* source;
     float* edge_x;  ///< may be null
     int k;
@@ -145,36 +145,27 @@ void for_events(Context& ctx, Graphs const& out, F&& f)
             if (out.row_ptr[b + 1] > out.row_ptr[b]) f(b, out.row_ptr[b]);
     });
 }
-}  // namespace
 
-void event_graph(Context& ctx, EventGraphArgs const& args)
+void write_nodes_and_edges(Context& ctx,
+                           HitOptions const& options,
+                           Graphs const& out,
+                           EventHits const* hits)
 {
-    Graphs const out{args.row_ptr.view<std::int32_t, 1>(),
-                     args.x.flat<float>().data,
-                     args.position.flat<float>().data,
-                     args.energy.empty() ? nullptr : args.energy.flat<float>().data,
-                     args.edge_ptr.flat<std::int32_t>().data,
-                     args.source.flat<std::int32_t>().data,
-                     args.edge_x.empty() ? nullptr : args.edge_x.flat<float>().data,
-                     args.options.neighbours};
     std::int64_t const batch = out.row_ptr.size() - 1;
-    auto const hits = ctx.scratch<EventHits>(batch);
     auto const first_edge = ctx.scratch<std::int32_t>(batch + 1);
-    find_all_hits(ctx, args, out, hits.data());
-
-    // Edges of each event, then their sums.
     auto const nearest = ctx.scratch<std::int32_t>(
-        args.options.symmetrise ? std::int64_t{out.row_ptr[batch]} * out.k : 0);
+        options.symmetrise ? std::int64_t{out.row_ptr[batch]} * out.k : 0);
+    // Edges of each event, then their sums.
     first_edge.data()[0] = 0;
     for (std::int64_t b = 0; b < batch; ++b) {
-        int const n = hits.data()[b].num_hits;
+        int const n = hits[b].num_hits;
         first_edge.data()[b + 1] = n == 0 ? 0 : n * num_neighbours(n, out.k);
     }
-    if (args.options.symmetrise)
+    if (options.symmetrise)
         for_events(ctx, out, [&](std::int64_t b, int row) {
-            int const n = hits.data()[b].num_hits;
+            int const n = hits[b].num_hits;
             int const k = num_neighbours(n, out.k);
-            write_nodes(out, hits.data()[b], row);
+            write_nodes(out, hits[b], row);
             std::int32_t* const list = nearest.data() + std::int64_t{row} * out.k;
             if (k > 0) small_knn({out.position + 2 * row, n, 2, k, 0, list});
             first_edge.data()[b + 1] = Either(list, n, k).count;
@@ -183,14 +174,34 @@ void event_graph(Context& ctx, EventGraphArgs const& args)
         first_edge.data()[b + 1] += first_edge.data()[b];
 
     for_events(ctx, out, [&](std::int64_t b, int row) {
-        if (args.options.symmetrise) {
-            write_symmetric(out, hits.data()[b], nearest.data() + std::int64_t{row} * out.k, row,
-                            first_edge.data()[b]);
+        int const first = first_edge.data()[b];
+        if (options.symmetrise) {
+            write_symmetric(out, hits[b], nearest.data() + std::int64_t{row} * out.k, row, first);
         } else {
-            write_nodes(out, hits.data()[b], row);
-            write_nearest(out, hits.data()[b], row, first_edge.data()[b]);
+            write_nodes(out, hits[b], row);
+            write_nearest(out, hits[b], row, first);
         }
     });
     out.edge_ptr[out.row_ptr[batch]] = first_edge.data()[batch];
+}
+}  // namespace
+
+void event_graph(Context& ctx, EventGraphArgs const& args)
+{
+    Graphs const out{args.row_ptr.view<std::int32_t, 1>(),
+                     args.x.flat<float>().data,
+                     args.position.flat<float>().data,
+                     static_cast<float*>(args.energy.data),
+                     static_cast<std::int32_t*>(args.edge_ptr.data),
+                     static_cast<std::int32_t*>(args.source.data),
+                     static_cast<float*>(args.edge_x.data),
+                     args.options.neighbours};
+    auto const hits = ctx.scratch<EventHits>(out.row_ptr.size() - 1);
+    find_all_hits(ctx, args, out, hits.data());
+    if (out.edge_ptr != nullptr)
+        write_nodes_and_edges(ctx, args.options, out, hits.data());
+    else
+        for_events(ctx, out,
+                   [&](std::int64_t b, int row) { write_nodes(out, hits.data()[b], row); });
 }
 }  // namespace calofuse::cpu

@@ -5,7 +5,8 @@
 // One warp an event throughout. Its hits are found twice over: once to count them (find), and, when
 // the rows of all events are known, their labels are read back to build the graph; that costs 512 + 256
 // bytes an event more, and no hit waits in memory for its place. Symmetric graphs need one more pass,
-// because how many edges an event has is known only when its neighbours are.
+// because how many edges an event has is known only when its neighbours are. Without edges, the second
+// pass writes the nodes and stops there.
 // Bound by instructions: about n (n + 8 k) a warp for the neighbours of n hits; memory takes 1.3 KB an
 // event, 112 bytes a hit and 20 bytes an edge.
 namespace calofuse::cuda {
@@ -27,8 +28,8 @@ struct Graphs {
     std::int32_t* row_ptr;
     float* x;
     float* position;
-    float* energy;  ///< may be null
-    std::int32_t* edge_ptr;
+    float* energy;           ///< may be null
+    std::int32_t* edge_ptr;  ///< null: no edges
     std::int32_t* source;
     float* edge_x;             ///< may be null
     std::uint8_t* label;       ///< (B, 256)
@@ -78,29 +79,27 @@ __global__ __launch_bounds__(kFindWarps* kWarp) void find_kernel(Graphs g)
     }
     if (lane_id() != 0) return;
     g.row_ptr[b + 1] = n;
-    g.first_edge[b + 1] = n == 0 ? 0 : n * num_neighbours(g, n);
+    if (g.edge_ptr != nullptr) g.first_edge[b + 1] = n == 0 ? 0 : n * num_neighbours(g, n);
 }
 
-/// Features, positions and energies of the nodes of one event, the latter also to `nodes`.
+/// Features, positions and energies of the nodes of one event, and keep(hit, position, sum, features)
+/// for what its edges need.
+template <class F>
 __device__ void write_nodes(
-    Graphs const& g, std::int64_t b, int row, int n, HitCells& e, float* stage, Nodes const& nodes)
+    Graphs const& g, std::int64_t b, int row, int n, HitCells& e, float* stage, F const& keep)
 {
     load_event(g, b, e);
     for_cells([&](int k) { e.label[k] = g.label[b * kPaddedCells + k]; });
     __syncwarp();
-    auto const keep = [&](int hit, HitPosition const& p, HitSums const& s, float const* f) {
+    auto const write = [&](int hit, HitPosition const& p, HitSums const& s, float const* f) {
         auto const sum = static_cast<float>(s.sum);
-        nodes.px[hit] = p.x;
-        nodes.py[hit] = p.y;
-        nodes.x[hit] = f[0];
-        nodes.y[hit] = f[1];
-        nodes.log_energy[hit] = log_positive(sum);
+        keep(hit, p, sum, f);
         std::int64_t const i = row + hit;
         g.position[2 * i] = p.x;
         g.position[2 * i + 1] = p.y;
         if (g.energy != nullptr) g.energy[i] = sum;
     };
-    write_hits(e, n, stage, g.x + std::int64_t{row} * kNumHitFeatures, keep);
+    write_hits(e, n, stage, g.x + std::int64_t{row} * kNumHitFeatures, write);
 }
 
 /// The `k` nearest of node `target` to `list`.
@@ -185,6 +184,21 @@ struct BuildMemory {
     HitCells cells;
     float stage[kStage];
 };
+
+/// Without edges.
+__global__ __launch_bounds__(kFindWarps* kWarp) void nodes_kernel(Graphs g)
+{
+    __shared__ BuildMemory memory[kFindWarps];
+    std::int64_t const b = event_of_warp(kFindWarps);
+    if (b >= g.batch) return;
+    int const row = g.row_ptr[b];
+    int const n = g.row_ptr[b + 1] - row;
+    BuildMemory& own = memory[threadIdx.x / kWarp];
+    if (n > 0)
+        write_nodes(g, b, row, n, own.cells, own.stage,
+                    [](int, HitPosition const&, float, float const*) {});
+}
+
 template <class List, bool kSymmetric>
 struct BuildLayout {
     int nodes, k;
@@ -223,7 +237,14 @@ __global__ __launch_bounds__(kBuildWarps* kWarp, kBuildBlocks) void build_kernel
     int const row = g.row_ptr[b];
     int const n = g.row_ptr[b + 1] - row;
     if (n == 0) return;
-    write_nodes(g, b, row, n, own.cells, own.stage, nodes);
+    write_nodes(g, b, row, n, own.cells, own.stage,
+                [&](int hit, HitPosition const& p, float sum, float const* f) {
+                    nodes.px[hit] = p.x;
+                    nodes.py[hit] = p.y;
+                    nodes.x[hit] = f[0];
+                    nodes.y[hit] = f[1];
+                    nodes.log_energy[hit] = log_positive(sum);
+                });
     void* const lists = memory + layout.lists_at();
     if constexpr (!kSymmetric) {
         write_nearest<List>(g, nodes, row, n, g.first_edge[b],
@@ -297,9 +318,10 @@ void build(Context& ctx, Graphs const& g)
 void event_graph(Context& ctx, EventGraphArgs const& args)
 {
     std::int64_t const batch = args.rows.size();
-    std::int64_t const capacity = args.options.symmetrise ? args.x.shape[0] : 0;
+    bool const symmetric = args.options.symmetrise && !args.edge_ptr.empty();
+    std::int64_t const capacity = symmetric ? args.x.shape[0] : 0;
     auto const label = ctx.scratch<std::uint8_t>(batch * kPaddedCells);
-    auto const first_edge = ctx.scratch<std::int32_t>(batch + 1);
+    auto const first_edge = ctx.scratch<std::int32_t>(args.edge_ptr.empty() ? 0 : batch + 1);
     auto const sets = ctx.scratch<std::uint32_t>(capacity * kSetWords);
     auto const log_energy = ctx.scratch<float>(capacity);
     Graphs const g{
@@ -314,8 +336,8 @@ void event_graph(Context& ctx, EventGraphArgs const& args)
         .x = args.x.flat<float>().data,
         .position = args.position.flat<float>().data,
         .energy = static_cast<float*>(args.energy.data),
-        .edge_ptr = args.edge_ptr.flat<std::int32_t>().data,
-        .source = args.source.flat<std::int32_t>().data,
+        .edge_ptr = static_cast<std::int32_t*>(args.edge_ptr.data),
+        .source = static_cast<std::int32_t*>(args.source.data),
         .edge_x = static_cast<float*>(args.edge_x.data),
         .label = label.data(),
         .first_edge = first_edge.data(),
@@ -325,6 +347,9 @@ void event_graph(Context& ctx, EventGraphArgs const& args)
     launch(ctx, {"event_graph_find", blocks_for(batch, kFindWarps), kFindWarps * kWarp},
            find_kernel, g);
     add_up(ctx, "event_graph_rows", g.row_ptr, batch, nullptr);
+    if (args.edge_ptr.empty())
+        return launch(ctx, {"event_graph_nodes", blocks_for(batch, kFindWarps), kFindWarps * kWarp},
+                      nodes_kernel, g);
     if (!args.options.symmetrise) add_up(ctx, "event_graph_edges", g.first_edge, batch, nullptr);
     if (args.options.neighbours <= kRegisterSlots)
         build<RegisterNearest<kRegisterSlots>>(ctx, g);

@@ -52,7 +52,7 @@ TensorRef nearest(HitPass const& p, TensorRef x, KnnSelf self)
     return neighbours;
 }
 
-/// The graph as it is, or with the edges of the nearest neighbours in the space of x.
+/// The graph as it is, or with the edges of the nearest neighbours in the space of x alone.
 HitGraph rewired(HitPass const& p, TensorRef x)
 {
     HitGraph graph = p.graph;
@@ -144,6 +144,22 @@ Var gravnet(HitPass const& p, Var x)
     return p.map(y, p.weights.lin_out, true);
 }
 }  // namespace
+
+HitEdges edges_of(HitConvolutionOptions const& options)
+{
+    switch (options.kind) {
+        case HitConvolution::gat:
+        case HitConvolution::gatv2:
+            return options.edge_features ? HitEdges::with_features : HitEdges::plain;
+        case HitConvolution::edge_conv:
+            return options.dynamic ? HitEdges::none : HitEdges::plain;
+        case HitConvolution::gcn:
+            return HitEdges::plain;
+        case HitConvolution::gravnet:
+            break;
+    }
+    return HitEdges::none;
+}
 
 HitConvolutionWeights add_hit_convolution(Parameters& parameters,
                                           std::string const& name,

@@ -26,6 +26,9 @@ struct HitConvolutionOptions {
     GravNetVariant variant = GravNetVariant::pyg;  ///< gravnet
 };
 
+/// Edges of the events that its layers read. Where each layer searches its own neighbours: none.
+HitEdges edges_of(HitConvolutionOptions const& options);
+
 /// Weights of one layer; which are used depends on the kind (models/README.md has their names).
 struct HitConvolutionWeights {
     LinearWeights lin, lin_target, lin_edge, lin_space, lin_out;

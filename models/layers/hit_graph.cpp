@@ -5,21 +5,23 @@
 #include "kernels/graph/attention_readout.hpp"
 
 namespace calofuse::layers {
-HitGraph event_graph(Tape& tape,
-                     EventBatch const& batch,
-                     HitOptions const& options,
-                     bool edge_features)
+HitGraph event_graph(Tape& tape, EventBatch const& batch, HitOptions const& options, HitEdges edges)
 {
     std::int64_t const events = batch.size();
     std::int64_t const nodes = events * max_hits(options.rule);
-    std::int64_t const edges = events * max_edges(options);
+    std::int64_t const most_edges = events * max_edges(options);
     HitGraph graph{.row_ptr = tape.make_value(DType::i32, {events + 1}),
                    .x = tape.make_value(DType::f32, {nodes, kNumHitFeatures}),
                    .position = tape.make_value(DType::f32, {nodes, 2}),
-                   .edge_ptr = tape.make_value(DType::i32, {nodes + 1}),
-                   .source = tape.make_value(DType::i32, {edges}),
+                   .edge_ptr = {},
+                   .source = {},
                    .edge_x = {}};
-    if (edge_features) graph.edge_x = tape.make_value(DType::f32, {edges, kNumHitEdgeFeatures});
+    if (edges != HitEdges::none) {
+        graph.edge_ptr = tape.make_value(DType::i32, {nodes + 1});
+        graph.source = tape.make_value(DType::i32, {most_edges});
+    }
+    if (edges == HitEdges::with_features)
+        graph.edge_x = tape.make_value(DType::f32, {most_edges, kNumHitEdgeFeatures});
     EventGraphArgs const args{.adc = batch.adc,
                               .rows = batch.rows,
                               .channels = batch.channels,

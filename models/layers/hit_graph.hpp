@@ -14,8 +14,8 @@ struct HitGraph {
     TensorRef row_ptr;   ///< (B + 1) i32  hits of event b
     TensorRef x;         ///< (N, F)  f32  features (kernels/common/hits.hpp)
     TensorRef position;  ///< (N, 2)  f32
-    TensorRef edge_ptr;  ///< (N + 1) i32  incoming edges of a hit
-    TensorRef source;    ///< (E)     i32  hit that an edge comes from
+    TensorRef edge_ptr;  ///< (N + 1) i32  incoming edges of a hit; empty: no edges
+    TensorRef source;    ///< (E)     i32  hit that an edge comes from; empty: no edges
     TensorRef edge_x;    ///< (E, 4)  f32  features of the edges; empty: not made
 
     std::int64_t events() const { return row_ptr.shape[0] - 1; }
@@ -23,10 +23,13 @@ struct HitGraph {
     std::int64_t edges() const { return source.shape[0]; }
 };
 
+/// What a network needs of the edges of the events' kNN graphs.
+enum class HitEdges : std::uint8_t { none, plain, with_features };
+
 HitGraph event_graph(Tape& tape,
                      EventBatch const& batch,
                      HitOptions const& options,
-                     bool edge_features);
+                     HitEdges edges);
 
 struct LayerNormWeights {
     ParameterGroup gamma, beta;

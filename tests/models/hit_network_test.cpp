@@ -7,6 +7,7 @@
 #include "models/training_step.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/heap_count.hpp"
+#include "tests/support/same_bits.hpp"
 #include "tests/support/toy_events.hpp"
 
 namespace calofuse::test {
@@ -251,7 +252,8 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
         layers::HitGraph graph;
         TensorRef logits, logits_of_reversed;
         Tape tape(ctx, Mode::evaluate, step.ref(), [&](Tape& t) {
-            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits, false);
+            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits,
+                                        layers::HitEdges::plain);
             logits = model.forward_graph(t, graph).value;
         });
         tape.run();
@@ -272,6 +274,46 @@ TEST(HitNetwork, order_of_the_hits_changes_rounding_only)
         for (std::size_t b = 0; b < 20; ++b)
             EXPECT_NEAR(got[b], want[b], 2e-5F) << name(kind) << ' ' << b;
     }
+}
+
+TEST(HitNetwork, layers_that_search_their_own_neighbours_do_without_edges)
+{
+    HitNetworkConfig dynamic = small_config(HitConvolution::edge_conv);
+    dynamic.convolution.dynamic = true;
+    for (HitNetworkConfig config : {small_config(HitConvolution::gravnet), dynamic}) {
+        ASSERT_EQ(layers::edges_of(config.convolution), layers::HitEdges::none);
+        Context ctx = make_context(1);
+        ToyEvents const events(20);
+        HitNetwork model(ctx, config);
+        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
+        Buffer<std::int32_t> const rows(ctx, events.rows);
+        Buffer<std::int64_t> const step(ctx, 2);
+        auto const logits = [&](layers::HitEdges edges, bool symmetrise) {
+            config.hits.symmetrise = symmetrise;
+            TensorRef out;
+            Tape tape(ctx, Mode::evaluate, step.ref(), [&](Tape& t) {
+                out = model
+                          .forward_graph(t, layers::event_graph(t, input.batch(rows.ref()),
+                                                                config.hits, edges))
+                          .value;
+            });
+            tape.run();
+            return fetch(ctx, out);
+        };
+        auto const want = logits(layers::HitEdges::plain, false);
+        EXPECT_TRUE(same_bits(logits(layers::HitEdges::none, false), want));
+        EXPECT_TRUE(same_bits(logits(layers::HitEdges::plain, true), want)) << "symmetrise";
+        TensorRef of_model;
+        Tape tape(ctx, Mode::evaluate, step.ref(),
+                  [&](Tape& t) { of_model = model.forward(t, input.batch(rows.ref())).value; });
+        tape.run();
+        EXPECT_TRUE(same_bits(fetch(ctx, of_model), want));
+        EXPECT_NE(want, std::vector<float>(want.size(), want[0]));
+    }
+    layers::HitConvolutionOptions with_features = small_config(HitConvolution::gat).convolution;
+    EXPECT_EQ(layers::edges_of(with_features), layers::HitEdges::plain);
+    with_features.edge_features = true;
+    EXPECT_EQ(layers::edges_of(with_features), layers::HitEdges::with_features);
 }
 
 TEST(HitNetwork, batch_of_empty_events_is_harmless)
@@ -328,7 +370,8 @@ TEST(HitNetwork, attention_weights_of_a_hit_sum_to_one)
         layers::HitGraph graph;
         std::vector<layers::AttentionOutput> attention;
         Tape tape(ctx, Mode::evaluate, position.ref(), [&](Tape& t) {
-            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits, false);
+            graph = layers::event_graph(t, input.batch(rows.ref()), model.config().hits,
+                                        layers::HitEdges::plain);
             model.forward_graph(t, graph, nullptr, &attention);
         });
         tape.run();

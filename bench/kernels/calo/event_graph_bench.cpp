@@ -34,7 +34,9 @@ std::vector<std::uint16_t> simulated_adc()
     return adc;
 }
 
-void event_graph(benchmark::State& state, HitOptions const& options, bool edge_features)
+enum class Edges : std::uint8_t { none, plain, with_features };
+
+void event_graph(benchmark::State& state, HitOptions const& options, Edges edges)
 {
     static auto const host_adc = simulated_adc();
     std::mt19937 rng(1);
@@ -51,46 +53,59 @@ void event_graph(benchmark::State& state, HitOptions const& options, bool edge_f
     Buffer<float> const pedestal(ctx, std::vector<float>(kNumChannels, 40.5F));
     Buffer<std::int32_t> const row_ptr(ctx, kBatch + 1), edge_ptr(ctx, n + 1), source(ctx, e);
     Buffer<float> const x(ctx, n * kNumHitFeatures), position(ctx, 2 * n), edge_x(ctx, 4 * e);
+    auto const only_if = [](bool wanted, TensorRef const& t) {
+        return wanted ? t : TensorRef{};
+    };
     timed(state, ctx, [&] {
-        calofuse::event_graph(ctx, {.adc = adc.ref({4 * kPerFile, kNumChannels}),
-                                    .rows = rows.ref(),
-                                    .channels = channels.ref(),
-                                    .pedestal = pedestal.ref(),
-                                    .options = options,
-                                    .row_ptr = row_ptr.ref(),
-                                    .x = x.ref({n, kNumHitFeatures}),
-                                    .position = position.ref({n, 2}),
-                                    .edge_ptr = edge_ptr.ref(),
-                                    .source = source.ref(),
-                                    .edge_x = edge_features ? edge_x.ref({e, 4}) : TensorRef{}});
+        calofuse::event_graph(
+            ctx, {.adc = adc.ref({4 * kPerFile, kNumChannels}),
+                  .rows = rows.ref(),
+                  .channels = channels.ref(),
+                  .pedestal = pedestal.ref(),
+                  .options = options,
+                  .row_ptr = row_ptr.ref(),
+                  .x = x.ref({n, kNumHitFeatures}),
+                  .position = position.ref({n, 2}),
+                  .edge_ptr = only_if(edges != Edges::none, edge_ptr.ref()),
+                  .source = only_if(edges != Edges::none, source.ref()),
+                  .edge_x = only_if(edges == Edges::with_features, edge_x.ref({e, 4}))});
     });
     std::int32_t const nodes = row_ptr.download()[kBatch];
     double const hits = nodes;
-    double const edges = edge_ptr.download()[static_cast<std::size_t>(nodes)];
+    double const made =
+        edges == Edges::none ? 0 : edge_ptr.download()[static_cast<std::size_t>(nodes)];
     report_events(state, kBatch);
-    report_bytes(state, 512.0 * kBatch + hits * 108 + edges * (edge_features ? 20 : 4));
+    report_bytes(state, 512.0 * kBatch + hits * (edges == Edges::none ? 104 : 108)
+                            + made * (edges == Edges::with_features ? 20 : 4));
     state.counters["hits/event"] = hits / kBatch;
-    state.counters["edges/event"] = edges / kBatch;
+    state.counters["edges/event"] = made / kBatch;
 }
 }  // namespace
 
-BENCHMARK_CAPTURE(event_graph, cell, HitOptions{.rule = HitRule::cell}, false)->Apply(device_time);
-BENCHMARK_CAPTURE(event_graph, ccl, HitOptions{.rule = HitRule::ccl, .min_sum_adc = 100}, false)
+BENCHMARK_CAPTURE(event_graph, cell, HitOptions{.rule = HitRule::cell}, Edges::plain)
+    ->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph,
+                  ccl,
+                  HitOptions{.rule = HitRule::ccl, .min_sum_adc = 100},
+                  Edges::plain)
     ->Apply(device_time);
 BENCHMARK_CAPTURE(event_graph,
                   ccl_global,
                   HitOptions{.rule = HitRule::ccl_global, .min_sum_adc = 100},
-                  false)
+                  Edges::plain)
     ->Apply(device_time);
 BENCHMARK_CAPTURE(event_graph,
                   watershed,
                   HitOptions{.rule = HitRule::watershed, .min_sum_adc = 100},
-                  false)
+                  Edges::plain)
     ->Apply(device_time);
-BENCHMARK_CAPTURE(event_graph, cell_k16, HitOptions{.neighbours = 16}, false)->Apply(device_time);
-BENCHMARK_CAPTURE(event_graph, cell_symmetrise, HitOptions{.symmetrise = true}, false)
+BENCHMARK_CAPTURE(event_graph, cell_k16, HitOptions{.neighbours = 16}, Edges::plain)
     ->Apply(device_time);
-BENCHMARK_CAPTURE(event_graph, cell_edge_features, HitOptions{}, true)->Apply(device_time);
-BENCHMARK_CAPTURE(event_graph, all_cells, HitOptions{.threshold_adc = 0}, false)
+BENCHMARK_CAPTURE(event_graph, cell_symmetrise, HitOptions{.symmetrise = true}, Edges::plain)
+    ->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, cell_edge_features, HitOptions{}, Edges::with_features)
+    ->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, cell_no_edges, HitOptions{}, Edges::none)->Apply(device_time);
+BENCHMARK_CAPTURE(event_graph, all_cells, HitOptions{.threshold_adc = 0}, Edges::plain)
     ->Apply(device_time);
 }  // namespace calofuse::bench

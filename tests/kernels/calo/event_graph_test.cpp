@@ -32,11 +32,14 @@ void cut(std::vector<T>& all, std::size_t size)
     all.resize(size);
 }
 
+enum class Edges : std::uint8_t { none, all };
+
 Graphs run(Context& ctx,
            HitEvents const& events,
            std::vector<std::int32_t> const& rows,
            HitOptions const& options,
-           bool noise)
+           bool noise,
+           Edges wanted = Edges::all)
 {
     auto const batch = static_cast<std::int64_t>(rows.size());
     std::int64_t const n = batch * max_hits(options.rule);
@@ -58,6 +61,9 @@ Graphs run(Context& ctx,
     auto const x = floats(n * kNumHitFeatures, {n, kNumHitFeatures});
     auto const position = floats(2 * n, {n, 2}), energy = floats(n, {n});
     auto const edge_x = floats(4 * e, {e, 4});
+    auto const if_wanted = [&](TensorRef const& t) {
+        return wanted == Edges::all ? t : TensorRef{};
+    };
     event_graph(ctx, {.adc = adc.ref(),
                       .rows = d_rows.ref(),
                       .channels = channels.ref(),
@@ -68,14 +74,14 @@ Graphs run(Context& ctx,
                       .x = x.ref(),
                       .position = position.ref(),
                       .energy = energy.ref(),
-                      .edge_ptr = edge_ptr.ref(),
-                      .source = source.ref(),
-                      .edge_x = edge_x.ref()});
+                      .edge_ptr = if_wanted(edge_ptr.ref()),
+                      .source = if_wanted(source.ref()),
+                      .edge_x = if_wanted(edge_x.ref())});
     Graphs out{row_ptr.fetch(),  edge_ptr.fetch(), source.fetch(), x.fetch(),
                position.fetch(), energy.fetch(),   edge_x.fetch()};
     auto const nodes = static_cast<std::size_t>(out.row_ptr.back());
-    auto const edges = static_cast<std::size_t>(out.edge_ptr[nodes]);
-    cut(out.edge_ptr, nodes + 1);
+    auto const edges = wanted == Edges::all ? static_cast<std::size_t>(out.edge_ptr[nodes]) : 0;
+    cut(out.edge_ptr, wanted == Edges::all ? nodes + 1 : 0);
     cut(out.source, edges);
     cut(out.x, nodes * kNumHitFeatures);
     cut(out.position, nodes * 2);
@@ -238,6 +244,26 @@ TEST(EventGraph, backends_agree_to_the_bit)
         }
 }
 
+TEST(EventGraph, without_edges_the_hits_are_the_same_to_the_bit)
+{
+    HitEvents const events = hit_events(10);
+    auto rows = some_rows(events);
+    rows.insert(rows.begin() + 3, -1);
+    Context ctx = make_context(2);
+    for (HitRule const rule : kAllHitRules)
+        for (bool const symmetrise : {false, true}) {
+            HitOptions const options{.rule = rule, .min_sum_adc = 80, .symmetrise = symmetrise};
+            Graphs const got = run(ctx, events, rows, options, true, Edges::none);
+            Graphs const want = run(ctx, events, rows, options, true);
+            ASSERT_GT(want.source.size(), 0U);
+            EXPECT_EQ(got.row_ptr, want.row_ptr);
+            EXPECT_TRUE(same_bits(got.x, want.x)) << name_of(rule);
+            EXPECT_TRUE(same_bits(got.position, want.position)) << name_of(rule);
+            EXPECT_TRUE(same_bits(got.energy, want.energy)) << name_of(rule);
+        }
+    EXPECT_EQ(run(ctx, events, {}, {}, false, Edges::none).row_ptr, std::vector<std::int32_t>{0});
+}
+
 TEST(EventGraph, edges_agree_with_a_sort_of_all_pairs)
 {
     HitEvents const events = hit_events(10);
@@ -344,7 +370,7 @@ TEST(EventGraph, capacities_are_reached_and_refused_below)
     OnDevice<std::int32_t> const rows(ctx, {0}, {1}), channels(ctx, events.channels, {kNumCells});
     OnDevice<float> const pedestal(ctx, events.pedestal, {kNumChannels});
     OnDevice<std::int32_t> const row_ptr(ctx, {0, 0}, {2});
-    auto const attempt = [&](std::int64_t n, std::int64_t e) {
+    auto const attempt = [&](std::int64_t n, std::int64_t e, bool ends = true) {
         auto const size = [](std::int64_t count) {
             return static_cast<std::size_t>(count);
         };
@@ -359,11 +385,12 @@ TEST(EventGraph, capacities_are_reached_and_refused_below)
                           .row_ptr = row_ptr.ref(),
                           .x = x.ref(),
                           .position = position.ref(),
-                          .edge_ptr = edge_ptr.ref(),
+                          .edge_ptr = ends ? edge_ptr.ref() : TensorRef{},
                           .source = source.ref()});
     };
     EXPECT_NO_THROW(attempt(249, 249 * 8));
     EXPECT_ANY_THROW(attempt(248, 249 * 8));
     EXPECT_ANY_THROW(attempt(249, 249 * 8 - 1));
+    EXPECT_ANY_THROW(attempt(249, 249 * 8, false));
 }
 }  // namespace calofuse::test
