@@ -6,6 +6,28 @@
 #    include "runtime/cuda_check.cuh"
 
 namespace calofuse {
+namespace {
+CUevent_st* new_event()
+{
+    cudaEvent_t event = nullptr;
+    CALOFUSE_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    return event;
+}
+}  // namespace
+
+void UploadRing::Release::operator()(std::byte* pinned) const noexcept
+{
+    cudaFreeHost(pinned);
+}
+void UploadRing::Release::operator()(CUevent_st* event) const noexcept
+{
+    cudaEventDestroy(event);
+}
+void UploadRing::Release::operator()(CUstream_st* stream) const noexcept
+{
+    cudaStreamDestroy(stream);
+}
+
 UploadRing::UploadRing(Context& ctx, int slots, std::size_t bytes_per_slot)
     : ctx_(&ctx)
     , bytes_(bytes_per_slot)
@@ -13,54 +35,53 @@ UploadRing::UploadRing(Context& ctx, int slots, std::size_t bytes_per_slot)
     , slots_(static_cast<std::size_t>(slots))
 {
     CALOFUSE_CHECK(ctx.backend() == Backend::cuda, "an upload ring needs a GPU");
-    CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&copies_, cudaStreamNonBlocking));
+    cudaStream_t stream = nullptr;
+    CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    copies_.reset(stream);
     for (Slot& s : slots_) {
-        CALOFUSE_CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&s.pinned), bytes_));
-        CALOFUSE_CUDA_CHECK(cudaEventCreateWithFlags(&s.uploaded, cudaEventDisableTiming));
-        CALOFUSE_CUDA_CHECK(cudaEventCreateWithFlags(&s.released, cudaEventDisableTiming));
+        void* pinned = nullptr;
+        CALOFUSE_CUDA_CHECK(cudaMallocHost(&pinned, bytes_));
+        s.pinned.reset(static_cast<std::byte*>(pinned));
+        s.uploaded.reset(new_event());
+        s.released.reset(new_event());
         // The memory may be a block that earlier work of the context still uses.
-        CALOFUSE_CUDA_CHECK(cudaEventRecord(s.released, ctx.stream()));
+        CALOFUSE_CUDA_CHECK(cudaEventRecord(s.released.get(), ctx.stream()));
     }
 }
 
 UploadRing::~UploadRing()
 {
-    cudaStreamSynchronize(copies_);
+    cudaStreamSynchronize(copies_.get());
     cudaStreamSynchronize(ctx_->stream());
-    for (Slot const& s : slots_) {
-        cudaEventDestroy(s.uploaded);
-        cudaEventDestroy(s.released);
-        cudaFreeHost(s.pinned);
-    }
-    cudaStreamDestroy(copies_);
 }
 
 std::byte* UploadRing::stage(int slot)
 {
     Slot const& s = slots_[static_cast<std::size_t>(slot)];
-    CALOFUSE_CUDA_CHECK(cudaEventSynchronize(s.uploaded));
-    return s.pinned;
+    CALOFUSE_CUDA_CHECK(cudaEventSynchronize(s.uploaded.get()));
+    return s.pinned.get();
 }
 
 void UploadRing::upload(int slot, std::size_t bytes)
 {
     Slot const& s = slots_[static_cast<std::size_t>(slot)];
-    CALOFUSE_CUDA_CHECK(cudaStreamWaitEvent(copies_, s.released));
+    CALOFUSE_CUDA_CHECK(cudaStreamWaitEvent(copies_.get(), s.released.get()));
     CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(device_data() + static_cast<std::size_t>(slot) * bytes_,
-                                        s.pinned, bytes, cudaMemcpyHostToDevice, copies_));
-    CALOFUSE_CUDA_CHECK(cudaEventRecord(s.uploaded, copies_));
+                                        s.pinned.get(), bytes, cudaMemcpyHostToDevice,
+                                        copies_.get()));
+    CALOFUSE_CUDA_CHECK(cudaEventRecord(s.uploaded.get(), copies_.get()));
 }
 
 void UploadRing::acquire(int slot)
 {
     CALOFUSE_CUDA_CHECK(
-        cudaStreamWaitEvent(ctx_->stream(), slots_[static_cast<std::size_t>(slot)].uploaded));
+        cudaStreamWaitEvent(ctx_->stream(), slots_[static_cast<std::size_t>(slot)].uploaded.get()));
 }
 
 void UploadRing::release(int slot)
 {
     CALOFUSE_CUDA_CHECK(
-        cudaEventRecord(slots_[static_cast<std::size_t>(slot)].released, ctx_->stream()));
+        cudaEventRecord(slots_[static_cast<std::size_t>(slot)].released.get(), ctx_->stream()));
 }
 }  // namespace calofuse
 #else
@@ -71,6 +92,9 @@ UploadRing::UploadRing(Context& ctx, int, std::size_t bytes)
     throw_not_built("UploadRing", "CUDA");
 }
 UploadRing::~UploadRing() = default;
+void UploadRing::Release::operator()(std::byte*) const noexcept {}
+void UploadRing::Release::operator()(CUevent_st*) const noexcept {}
+void UploadRing::Release::operator()(CUstream_st*) const noexcept {}
 std::byte* UploadRing::stage(int)
 {
     return nullptr;

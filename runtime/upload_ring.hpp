@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "runtime/context.hpp"
@@ -29,14 +30,20 @@ class UploadRing {
     void release(int slot);  ///< what was launched so far were the slot's last readers
 
   private:
+    /// Give back what CUDA handed out, also where the constructor throws.
+    struct Release {
+        void operator()(std::byte* pinned) const noexcept;
+        void operator()(CUevent_st* event) const noexcept;
+        void operator()(CUstream_st* stream) const noexcept;
+    };
     struct Slot {
-        std::byte* pinned = nullptr;
-        CUevent_st *uploaded = nullptr, *released = nullptr;
+        std::unique_ptr<std::byte, Release> pinned;
+        std::unique_ptr<CUevent_st, Release> uploaded, released;
     };
     Context* ctx_;
     std::size_t bytes_;
     Scratch<std::byte> device_;
+    std::unique_ptr<CUstream_st, Release> copies_;
     std::vector<Slot> slots_;
-    CUstream_st* copies_ = nullptr;
 };
 }  // namespace calofuse

@@ -4,6 +4,7 @@
 
 #include "kernels/dense/activation.hpp"
 #include "runtime/buffer.hpp"
+#include "tests/emulator/cuda_emulator.hpp"
 #include "tests/support/backend_test.hpp"
 
 namespace calofuse::test {
@@ -11,6 +12,18 @@ TEST(UploadRing, needs_a_gpu)
 {
     Context ctx = Context::cpu(1);
     EXPECT_THROW(UploadRing(ctx, 3, 64), Error);
+}
+
+/// The emulator finds at exit what a constructor that throws has not given back.
+TEST(UploadRing, gives_everything_back_where_pinned_memory_runs_out)
+{
+    if (!cuda_emulator::set_option("pinned_mb", "1")) GTEST_SKIP() << "only the emulator runs out";
+    Context ctx = make_context();
+    constexpr std::size_t kBytes = 400 << 10;
+    EXPECT_NO_THROW(UploadRing(ctx, 2, kBytes));
+    EXPECT_THROW(UploadRing(ctx, 3, kBytes), Error);
+    EXPECT_NO_THROW(UploadRing(ctx, 2, kBytes)) << "what the one before had is free again";
+    cuda_emulator::set_option("pinned_mb", "8192");
 }
 
 TEST(UploadRing, every_piece_arrives_in_its_turn)

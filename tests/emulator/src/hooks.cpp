@@ -101,6 +101,8 @@ int cudaEmulatorSetOption(char const* name, char const* value)
                                           : StreamOrder::lazy;
     else if (n == "seed")
         o.seed = u32(strtoul(value, nullptr, 0));
+    else if (n == "pinned_mb")
+        o.pinned_mb = strtoull(value, nullptr, 0);
     else if (n == "max_warp_instructions")
         o.max_warp_instructions = strtoull(value, nullptr, 0);
     else

@@ -88,6 +88,7 @@ Options read_options()
     o.threads = u32(number_of("CUDA_EMU_THREADS", o.threads));
     o.multiprocessors = u32(number_of("CUDA_EMU_MULTIPROCESSORS", o.multiprocessors));
     o.memory_mb = number_of("CUDA_EMU_MEMORY_MB", o.memory_mb);
+    o.pinned_mb = number_of("CUDA_EMU_PINNED_MB", o.pinned_mb);
     o.max_reports = u32(number_of("CUDA_EMU_MAX_REPORTS", o.max_reports));
     o.max_warp_instructions = number_of("CUDA_EMU_MAX_WARP_INSTRUCTIONS", o.max_warp_instructions);
     o.stats = number_of("CUDA_EMU_STATS", 0) != 0;

@@ -23,6 +23,7 @@ struct Options {
     u32 threads = 1;
     u32 multiprocessors = 4;
     u64 memory_mb = 8192;
+    u64 pinned_mb = 8192;
     u32 max_reports = 20;
     u64 max_warp_instructions = 4'000'000'000;  // per kernel launch
     bool stats = false;

@@ -5,14 +5,16 @@
 namespace calofuse::emulator {
 namespace {
 
-/// Of the memory that the device has.
-size_t free_device_bytes()
+/// Of the memory that the device has, or of what the host may pin.
+size_t free_bytes(MemoryKind kind)
 {
     size_t used = 0;
     device_memory().for_each([&](Allocation& a) {
-        if (a.kind == MemoryKind::device) used += a.bytes;
+        if (a.kind == kind) used += a.bytes;
     });
-    return used > (options().memory_mb << 20) ? 0 : (options().memory_mb << 20) - used;
+    size_t const most = (kind == MemoryKind::device ? options().memory_mb : options().pinned_mb)
+                        << 20;
+    return used > most ? 0 : most - used;
 }
 
 cudaError_t allocate(void** p, size_t n, MemoryKind kind)
@@ -26,8 +28,8 @@ cudaError_t allocate(void** p, size_t n, MemoryKind kind)
         *p = nullptr;
         return cudaSuccess;
     }
-    // Pinned memory is the host's; its bound only keeps absurd sizes from the allocator.
-    size_t const most = kind == MemoryKind::device ? free_device_bytes() : size_t(1) << 38;
+    // Managed memory is the host's; its bound only keeps absurd sizes from the allocator.
+    size_t const most = kind == MemoryKind::device ? free_bytes(kind) : size_t(1) << 38;
     *p = n > most ? nullptr : allocate_device(n, kind);
     return *p ? cudaSuccess : x.note(cudaErrorMemoryAllocation);
 }
@@ -151,7 +153,8 @@ cudaError_t cudaHostAlloc(void** p, size_t n, unsigned)
         *p = nullptr;
         return cudaSuccess;
     }
-    *p = allocate_device(n, MemoryKind::pinned_host);
+    *p = n > free_bytes(MemoryKind::pinned_host) ? nullptr
+                                                 : allocate_device(n, MemoryKind::pinned_host);
     return *p ? cudaSuccess : x.note(cudaErrorMemoryAllocation);
 }
 
@@ -214,11 +217,11 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, void const* p)
     return cudaSuccess;
 }
 
-cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total)
+cudaError_t cudaMemGetInfo(size_t* available, size_t* total)
 {
     CALOFUSE_EMULATOR_LOCK;
     *total = (options().memory_mb << 20);
-    *free_bytes = free_device_bytes();
+    *available = free_bytes(MemoryKind::device);
     return cudaSuccess;
 }
 }
