@@ -248,8 +248,19 @@ void check()
     require(worst < 1e-9 && logit < 1e-8, "the two forms differ");
 }
 
-void measure_plain(Run const& run, HitGraphs const& graphs)
+/// Enough events that the size classes of the tuned form fill batches.
+HitGraphs graphs_for(Run& run)
 {
+    HitGraphs graphs = simulated_graphs(8 * run.batch);
+    run.more =
+        fmt::format(", \"nodes_per_event\": {:.1f}", static_cast<double>(graphs.start.back())
+                                                         / static_cast<double>(graphs.events()));
+    return graphs;
+}
+
+void measure_plain(Run run)
+{
+    HitGraphs const graphs = graphs_for(run);
     EdgeLists const lists(graphs);
     TorchGat model(true, false);
     require(count_parameters(model) == kGatParameters, "not the network of CaloFuse");
@@ -262,8 +273,9 @@ void measure_plain(Run const& run, HitGraphs const& graphs)
     });
 }
 
-void measure_tuned(Run run, HitGraphs const& graphs)
+void measure_tuned(Run run)
 {
+    HitGraphs const graphs = graphs_for(run);
     keep_memory();
     DenseCutter const cutter(graphs);
     SizeClasses classes(graphs, run.batch);
@@ -279,44 +291,11 @@ void measure_tuned(Run run, HitGraphs const& graphs)
     });
 }
 
-int run_program(std::vector<std::string> const& args)
-{
-    std::string const form = args.empty() ? "" : args[0];
-    auto const number = [&](std::size_t i, std::int64_t fallback) {
-        return i < args.size() ? std::stoll(args[i]) : fallback;
-    };
-    at::set_num_threads(1);
-    at::set_num_interop_threads(1);
-    torch::manual_seed(1);
-    if (form == "check") {
-        check();
-        return 0;
-    }
-    if (form != "plain" && form != "tuned") {
-        fmt::print(stderr,
-                   "usage: compare_gat_libtorch plain|tuned [BATCH [STEPS [WARMUP]]]\n"
-                   "       compare_gat_libtorch check\n");
-        return 64;
-    }
-    Run run{form, number(1, 1024), number(2, 10), number(3, 3)};
-    // enough events that the size classes of the tuned form fill batches
-    HitGraphs const graphs = simulated_graphs(8 * run.batch);
-    run.more =
-        fmt::format(", \"nodes_per_event\": {:.1f}", static_cast<double>(graphs.start.back())
-                                                         / static_cast<double>(graphs.events()));
-    if (form == "plain")
-        measure_plain(run, graphs);
-    else
-        measure_tuned(run, graphs);
-    return 0;
-}
 }  // namespace
 }  // namespace calofuse::bench
 
 int main(int argc, char** argv)
-try {
-    return calofuse::bench::run_program({argv + 1, argv + argc});
-} catch (std::exception const& e) {
-    fmt::print(stderr, "error: {}\n", e.what());
-    return 70;
+{
+    using namespace calofuse::bench;
+    return run_program({"compare_gat_libtorch", check, measure_plain, measure_tuned}, argc, argv);
 }

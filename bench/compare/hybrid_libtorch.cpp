@@ -78,47 +78,30 @@ void check()
     require(worst < 1e-9 && logit < 1e-8, "the two forms differ");
 }
 
-int run_program(std::vector<std::string> const& args)
+void measure_plain(Run run)
 {
-    std::string const form = args.empty() ? "" : args[0];
-    auto const number = [&](std::size_t i, std::int64_t fallback) {
-        return i < args.size() ? std::stoll(args[i]) : fallback;
-    };
-    at::set_num_threads(1);
-    at::set_num_interop_threads(1);
-    torch::manual_seed(1);
-    Run const run{form, number(1, 1024), number(2, 10), number(3, 3)};
-    if (form == "check") {
-        check();
-    } else if (form == "plain") {
-        Events const events = simulated_events(run.batch);
-        PlainHybrid model(events.energy, true);
-        require(count_parameters(model) == kPlainParameters, "not the network of CaloFuse");
-        torch::optim::Adam adam(model.parameters(),
-                                torch::optim::AdamOptions(kAdamRate).eps(kAdamEps));
-        measure(model, adam, run, events);
-    } else if (form == "tuned") {
-        keep_memory();
-        Events const events = simulated_events(run.batch);
-        TunedHybrid model(events.energy, true);
-        require(count_parameters(model) == kTunedParameters, "not the network of CaloFuse");
-        TunedAdam adam(model.parameters(), kAdamRate, kAdamEps);
-        measure(model, adam, run, events);
-    } else {
-        fmt::print(stderr,
-                   "usage: compare_hybrid_libtorch plain|tuned [BATCH [STEPS [WARMUP]]]\n"
-                   "       compare_hybrid_libtorch check\n");
-        return 64;
-    }
-    return 0;
+    Events const events = simulated_events(run.batch);
+    PlainHybrid model(events.energy, true);
+    require(count_parameters(model) == kPlainParameters, "not the network of CaloFuse");
+    torch::optim::Adam adam(model.parameters(), torch::optim::AdamOptions(kAdamRate).eps(kAdamEps));
+    measure(model, adam, run, events);
+}
+
+void measure_tuned(Run run)
+{
+    keep_memory();
+    Events const events = simulated_events(run.batch);
+    TunedHybrid model(events.energy, true);
+    require(count_parameters(model) == kTunedParameters, "not the network of CaloFuse");
+    TunedAdam adam(model.parameters(), kAdamRate, kAdamEps);
+    measure(model, adam, run, events);
 }
 }  // namespace
 }  // namespace calofuse::bench
 
 int main(int argc, char** argv)
-try {
-    return calofuse::bench::run_program({argv + 1, argv + argc});
-} catch (std::exception const& e) {
-    fmt::print(stderr, "error: {}\n", e.what());
-    return 70;
+{
+    using namespace calofuse::bench;
+    return run_program({"compare_hybrid_libtorch", check, measure_plain, measure_tuned}, argc,
+                       argv);
 }

@@ -125,6 +125,47 @@ void measure_steps(Run const& run, std::int64_t parameters, Step&& step)
     require(losses.size() < 8 || losses.back() < losses.front(), "the loss did not fall");
 }
 
+/// What a program can do: `check` that both forms agree, or time one.
+struct Program {
+    char const* name;
+    void (*check)();
+    void (*plain)(Run);
+    void (*tuned)(Run);
+};
+
+inline int run_form(Program const& program, std::vector<std::string> const& args)
+{
+    std::string const form = args.empty() ? "" : args[0];
+    auto const number = [&](std::size_t i, std::int64_t fallback) {
+        return i < args.size() ? std::stoll(args[i]) : fallback;
+    };
+    at::set_num_threads(1);
+    at::set_num_interop_threads(1);
+    torch::manual_seed(1);
+    Run const run{form, number(1, 1024), number(2, 10), number(3, 3)};
+    if (form == "check") {
+        program.check();
+    } else if (form == "plain") {
+        program.plain(run);
+    } else if (form == "tuned") {
+        program.tuned(run);
+    } else {
+        fmt::print(stderr, "usage: {0} plain|tuned [BATCH [STEPS [WARMUP]]]\n       {0} check\n",
+                   program.name);
+        return 64;
+    }
+    return 0;
+}
+
+/// Returns the exit code of the program.
+inline int run_program(Program const& program, int argc, char** argv)
+try {
+    return run_form(program, {argv + 1, argv + argc});
+} catch (std::exception const& e) {
+    fmt::print(stderr, "error: {}\n", e.what());
+    return 70;
+}
+
 /// torch::dropout spends most of its time in the generator: one 64-bit draw serves 8 elements here.
 inline Tensor cheap_dropout(Tensor const& x, double rate, bool on)
 {

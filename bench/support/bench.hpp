@@ -52,6 +52,17 @@ inline std::vector<std::int64_t> isas()
     return on_cuda() ? std::vector<std::int64_t>{0} : std::vector<std::int64_t>{0, 1};
 }
 
+/// `->Apply(by_isa)`: `device_time`, once an instruction set.
+inline void by_isa(benchmark::internal::Benchmark* bench)
+{
+    bench->Apply(device_time)->ArgsProduct({isas()});
+}
+/// `->Apply(by_events_and_isa)`: 32 events, a pass of a training step, and 1,024, a batch.
+inline void by_events_and_isa(benchmark::internal::Benchmark* bench)
+{
+    bench->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+}
+
 /// First line of a bench that compares them: says which one this is, and whether it can run here.
 inline bool lacks(benchmark::State& state, Isa isa)
 {

@@ -1,11 +1,14 @@
 /// \file bench/support/graphs.hpp
-/// Random kNN-like graphs for benches: about 25 nodes each, as hits of the `cell` rule give.
+/// Graphs for benches, about 25 nodes each, as hits of the `cell` rule give, and what the benches of
+/// layers on them share.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>
+
+#include "bench/support/bench.hpp"
 
 namespace calofuse::bench {
 struct Graphs {
@@ -37,5 +40,27 @@ inline Graphs random_graphs(std::int64_t events, std::int32_t k)
         out.row_ptr.push_back(begin + n);
     }
     return out;
+}
+
+/// row_ptr of events that have `nodes` nodes each.
+inline std::vector<std::int32_t> equal_graphs(std::int64_t events, std::int64_t nodes)
+{
+    std::vector<std::int32_t> row_ptr;
+    for (std::int64_t b = 0; b <= events; ++b)
+        row_ptr.push_back(static_cast<std::int32_t>(b * nodes));
+    return row_ptr;
+}
+
+/// One pass of a layer of `range(0)` events with `rows` nodes, on the instruction set `range(1)`.
+template <class Layer>
+void time_pass(benchmark::State& state, void (Layer::*pass)(), std::int64_t flop_per_node)
+{
+    auto const isa = static_cast<Isa>(state.range(1));
+    if (lacks(state, isa)) return;
+    ForcedIsa const forced(isa);
+    Layer layer(state.range(0));
+    timed(state, layer.ctx, [&] { (layer.*pass)(); });
+    report_events(state, static_cast<double>(layer.events));
+    report_flop(state, static_cast<double>(layer.rows * flop_per_node));
 }
 }  // namespace calofuse::bench

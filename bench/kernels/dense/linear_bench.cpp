@@ -76,21 +76,13 @@ constexpr Layer kDense1{1024, 64, 9, 128, 128};
 constexpr Layer kNodes{9216, 64, 1, 64, 64};
 constexpr Layer kHead{1024, 64, 1, 65, 65};
 
-BENCHMARK_CAPTURE(linear, forward_dense0, false, kDense0)
-    ->Apply(device_time)
-    ->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, forward_dense1, false, kDense1)
-    ->Apply(device_time)
-    ->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, forward_nodes, false, kNodes)->Apply(device_time)->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, forward_head, false, kHead)->Apply(device_time)->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, backward_dense0, true, kDense0)
-    ->Apply(device_time)
-    ->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, backward_dense1, true, kDense1)
-    ->Apply(device_time)
-    ->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, backward_nodes, true, kNodes)->Apply(device_time)->ArgsProduct({isas()});
-BENCHMARK_CAPTURE(linear, backward_head, true, kHead)->Apply(device_time)->ArgsProduct({isas()});
+BENCHMARK_CAPTURE(linear, forward_dense0, false, kDense0)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, forward_dense1, false, kDense1)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, forward_nodes, false, kNodes)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, forward_head, false, kHead)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, backward_dense0, true, kDense0)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, backward_dense1, true, kDense1)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, backward_nodes, true, kNodes)->Apply(by_isa);
+BENCHMARK_CAPTURE(linear, backward_head, true, kHead)->Apply(by_isa);
 }  // namespace
 }  // namespace calofuse::bench

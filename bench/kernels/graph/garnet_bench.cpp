@@ -11,6 +11,7 @@
 /// 477 k, 2.2 M and 0.83 M.
 
 #include "bench/support/bench.hpp"
+#include "bench/support/graphs.hpp"
 #include "kernels/graph/garnet.hpp"
 
 namespace calofuse::bench {
@@ -21,14 +22,6 @@ constexpr std::int64_t kAggregators = 4;
 constexpr std::int64_t kOutputs = 32;
 constexpr std::int64_t kCollected = kFeatures + kAggregators;
 
-std::vector<std::int32_t> equal_graphs(std::int64_t events)
-{
-    std::vector<std::int32_t> row_ptr;
-    for (std::int64_t b = 0; b <= events; ++b)
-        row_ptr.push_back(static_cast<std::int32_t>(b * kNodes));
-    return row_ptr;
-}
-
 struct Layer {
     Context ctx = bench_context();
     std::int64_t events, rows;
@@ -38,7 +31,7 @@ struct Layer {
     explicit Layer(std::int64_t num_events)
         : events(num_events)
         , rows(num_events * kNodes)
-        , row_ptr(ctx, std::span<std::int32_t const>(equal_graphs(events)))
+        , row_ptr(ctx, std::span<std::int32_t const>(equal_graphs(events, kNodes)))
         , winner(ctx, events * kAggregators * kCollected)
         , f(random_buffer(ctx, rows * kFeatures, 1))
         , d(random_buffer(ctx, rows * kAggregators, 2))
@@ -98,35 +91,25 @@ struct Layer {
     }
 };
 
-void garnet(benchmark::State& state, void (Layer::*pass)(), std::int64_t flop_per_node)
-{
-    auto const isa = static_cast<Isa>(state.range(1));
-    if (lacks(state, isa)) return;
-    ForcedIsa const forced(isa);
-    Layer layer(state.range(0));
-    timed(state, layer.ctx, [&] { (layer.*pass)(); });
-    report_events(state, static_cast<double>(layer.events));
-    report_flop(state, static_cast<double>(layer.rows * flop_per_node));
-}
 void garnet_collect(benchmark::State& state)
 {
-    garnet(state, &Layer::collect, 3 * kAggregators * kCollected);
+    time_pass(state, &Layer::collect, 3 * kAggregators * kCollected);
 }
 void garnet_collect_backward(benchmark::State& state)
 {
-    garnet(state, &Layer::collect_backward, 4 * kAggregators * kCollected);
+    time_pass(state, &Layer::collect_backward, 4 * kAggregators * kCollected);
 }
 void garnet_spread(benchmark::State& state)
 {
-    garnet(state, &Layer::spread, 2 * kAggregators * kOutputs);
+    time_pass(state, &Layer::spread, 2 * kAggregators * kOutputs);
 }
 void garnet_spread_backward(benchmark::State& state)
 {
-    garnet(state, &Layer::spread_backward, 4 * kAggregators * kOutputs);
+    time_pass(state, &Layer::spread_backward, 4 * kAggregators * kOutputs);
 }
-BENCHMARK(garnet_collect)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
-BENCHMARK(garnet_collect_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
-BENCHMARK(garnet_spread)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
-BENCHMARK(garnet_spread_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(garnet_collect)->Apply(by_events_and_isa);
+BENCHMARK(garnet_collect_backward)->Apply(by_events_and_isa);
+BENCHMARK(garnet_spread)->Apply(by_events_and_isa);
+BENCHMARK(garnet_spread_backward)->Apply(by_events_and_isa);
 }  // namespace
 }  // namespace calofuse::bench

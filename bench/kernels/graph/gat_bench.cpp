@@ -10,45 +10,17 @@
 /// `step_bytes` counts what a layer keeps for the backward pass and its gradients, by k: the rows of
 /// nodes dominate, and an edge adds the 4 bytes of its source.
 
-#include "bench/support/bench.hpp"
-#include "bench/support/graphs.hpp"
+#include "bench/support/attention_layer.hpp"
 #include "kernels/graph/gat.hpp"
 
 namespace calofuse::bench {
 namespace {
-constexpr std::int64_t kHeads = 4;
-constexpr std::int64_t kChannels = 32;
-constexpr std::int64_t kWidth = kHeads * kChannels;
+struct Layer : AttentionLayer {
+    Buffer<float> saved;
 
-struct Layer {
-    Context ctx = bench_context();
-    Graphs graphs;
-    Buffer<std::int32_t> row_ptr, edge_ptr, source;
-    Buffer<std::int64_t> step;
-    Buffer<float> h, att, bias, saved, y, dy, dh, datt, dbias;
-    float rate;
-
-    Layer(std::int64_t events, std::int32_t k, float dropout)
-        : graphs(random_graphs(events, k))
-        , row_ptr(ctx, std::span<std::int32_t const>(graphs.row_ptr))
-        , edge_ptr(ctx, std::span<std::int32_t const>(graphs.edge_ptr))
-        , source(ctx, std::span<std::int32_t const>(graphs.source))
-        , step(ctx, 2)
-        , h(random_buffer(ctx, graphs.nodes() * kWidth, 1))
-        , att(random_buffer(ctx, kWidth, 2))
-        , bias(random_buffer(ctx, kWidth, 3))
-        , saved(ctx, graphs.nodes() * 3 * kHeads)
-        , y(ctx, graphs.nodes() * kWidth)
-        , dy(random_buffer(ctx, graphs.nodes() * kWidth, 4))
-        , dh(ctx, graphs.nodes() * kWidth)
-        , datt(ctx, kWidth)
-        , dbias(ctx, kWidth)
-        , rate(dropout)
+    Layer(std::int64_t events, float dropout)
+        : AttentionLayer(events, dropout), saved(ctx, graphs.nodes() * 3 * kHeads)
     {}
-    TensorRef rows(Buffer<float> const& b) const
-    {
-        return b.ref({graphs.nodes(), kHeads, kChannels});
-    }
     GatInputs inputs() const
     {
         TensorRef const a = att.ref({kHeads, kChannels});
@@ -84,19 +56,11 @@ struct Layer {
 
 void gat_forward(benchmark::State& state)
 {
-    Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
-    timed(state, layer.ctx, [&] { layer.forward(); });
-    report_events(state, static_cast<double>(layer.graphs.events()));
-    report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (2 * kWidth + 12)));
+    time_attention(state, &Layer::forward, 2 * Layer::kWidth + 12);
 }
-
 void gat_backward(benchmark::State& state)
 {
-    Layer layer(state.range(0), 8, state.range(1) != 0 ? 0.2F : 0.0F);
-    layer.forward();
-    timed(state, layer.ctx, [&] { layer.backward(); });
-    report_events(state, static_cast<double>(layer.graphs.events()));
-    report_bytes(state, 4.0 * static_cast<double>(layer.graphs.nodes() * (4 * kWidth + 12)));
+    time_attention(state, &Layer::backward, 4 * Layer::kWidth + 12);
 }
 BENCHMARK(gat_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
 BENCHMARK(gat_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, {0, 1}});
@@ -114,8 +78,9 @@ void step_bytes(benchmark::State& state)
         benchmark::DoNotOptimize(graphs.row_ptr.data());
     state.counters["edges/event"] = edges / events;
     state.counters["bytes/event"] =
-        (nodes * (4.0 * kWidth + 3.0 * kHeads + 1) + edges) * sizeof(float) / events;
-    state.counters["edge_tensor_bytes/event"] = (edges + nodes) * kWidth * sizeof(float) / events;
+        (nodes * (4.0 * Layer::kWidth + 3.0 * Layer::kHeads + 1) + edges) * sizeof(float) / events;
+    state.counters["edge_tensor_bytes/event"] =
+        (edges + nodes) * Layer::kWidth * sizeof(float) / events;
 }
 BENCHMARK(step_bytes)->Arg(2)->Arg(8)->Arg(32);
 }  // namespace

@@ -11,6 +11,7 @@
 /// half of the forward pass, not the 100 cycles that were counted.
 
 #include "bench/support/bench.hpp"
+#include "bench/support/graphs.hpp"
 #include "kernels/graph/gravnet.hpp"
 
 namespace calofuse::bench {
@@ -19,14 +20,6 @@ constexpr std::int64_t kNodes = 25;  // of each event
 constexpr std::int64_t kDimensions = 4;
 constexpr std::int64_t kFeatures = 32;
 constexpr std::int64_t kNeighbours = 8;
-
-std::vector<std::int32_t> equal_graphs(std::int64_t events)
-{
-    std::vector<std::int32_t> row_ptr;
-    for (std::int64_t b = 0; b <= events; ++b)
-        row_ptr.push_back(static_cast<std::int32_t>(b * kNodes));
-    return row_ptr;
-}
 
 /// Different others of the same event, in no order.
 std::vector<std::int32_t> random_neighbours(std::int64_t events)
@@ -54,7 +47,7 @@ struct Layer {
     explicit Layer(std::int64_t num_events)
         : events(num_events)
         , rows(num_events * kNodes)
-        , row_ptr(ctx, std::span<std::int32_t const>(equal_graphs(events)))
+        , row_ptr(ctx, std::span<std::int32_t const>(equal_graphs(events, kNodes)))
         , neighbour(ctx, std::span<std::int32_t const>(random_neighbours(events)))
         , s(random_buffer(ctx, rows * kDimensions, 1, -0.5F, 0.5F))
         , h(random_buffer(ctx, rows * kFeatures, 2))
@@ -87,26 +80,15 @@ struct Layer {
     }
 };
 
-void gravnet(benchmark::State& state, void (Layer::*pass)(), double flop_per_channel)
-{
-    auto const isa = static_cast<Isa>(state.range(1));
-    if (lacks(state, isa)) return;
-    ForcedIsa const forced(isa);
-    Layer layer(state.range(0));
-    timed(state, layer.ctx, [&] { (layer.*pass)(); });
-    report_events(state, static_cast<double>(layer.events));
-    report_flop(state, flop_per_channel * static_cast<double>(kNeighbours + 1)
-                           * static_cast<double>(layer.rows * kFeatures));
-}
 void gravnet_forward(benchmark::State& state)
 {
-    gravnet(state, &Layer::forward, 3);
+    time_pass(state, &Layer::forward, 3 * (kNeighbours + 1) * kFeatures);
 }
 void gravnet_backward(benchmark::State& state)
 {
-    gravnet(state, &Layer::backward, 6);
+    time_pass(state, &Layer::backward, 6 * (kNeighbours + 1) * kFeatures);
 }
-BENCHMARK(gravnet_forward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
-BENCHMARK(gravnet_backward)->Apply(device_time)->ArgsProduct({{32, 1024}, isas()});
+BENCHMARK(gravnet_forward)->Apply(by_events_and_isa);
+BENCHMARK(gravnet_backward)->Apply(by_events_and_isa);
 }  // namespace
 }  // namespace calofuse::bench
