@@ -20,9 +20,15 @@ std::string bytes_of(std::string const& path)
 }
 
 struct Toy {
-    EventSet events = simulated_events(200);
-    Split split = split_events(events, {});
-    InputScaling scaling = fit_scaling(events, split.train, InputScale::asinh, 20.0F, {});
+    EventSet events;
+    Split split;
+    InputScaling scaling;
+
+    explicit Toy(std::int64_t per_file = 200, SplitConfig const& parts = {})
+        : events(simulated_events(per_file))
+        , split(split_events(events, parts))
+        , scaling(fit_scaling(events, split.train, InputScale::asinh, 20.0F, {}))
+    {}
 };
 
 /// Trains in `folder`, stopping after `stop_after` steps (never if negative), and goes on if asked.
@@ -117,22 +123,25 @@ TEST(Trainer, recomputed_statistics_evaluate_what_was_trained_and_running_ones_l
 {
     // Keras' running statistics (momentum 0.99) follow the weights far too slowly in a short
     // training: the same weights then look bad in evaluation.
-    Toy const toy;
+    Toy const toy(500, {.train = 0.4, .valid = 0.6, .test = 0});
     TempFolder const folder;
     std::vector<EpochFigures> recomputed, running;
     Options settings = toy_settings(6);
     settings.set("train.learning_rate", 5e-3);
-    train(toy, settings, folder / "recomputed", 0, -1, false, &recomputed);
+    train(toy, settings, folder / "recomputed", 1, -1, false, &recomputed);
     settings.set("train.bn_statistics", std::string("running"));
-    train(toy, settings, folder / "running", 0, -1, false, &running);
+    train(toy, settings, folder / "running", 1, -1, false, &running);
     ASSERT_EQ(recomputed.size(), 6U);
     ASSERT_EQ(running.size(), 6U);
     EXPECT_NEAR(recomputed.back().loss, running.back().loss, 1e-6);  // the training is the same
     EXPECT_LT(std::abs(recomputed.back().bn_gap), 0.02);
     EXPECT_GT(running.back().bn_gap, 0.1);
     EXPECT_LT(recomputed.back().valid.loss, running.back().valid.loss);
-    // About 0.8, with a standard error of 0.05 from 80 events; without learning 0.5.
-    EXPECT_GT(recomputed.back().valid.auc, 0.65);
+    // On these 1,200 events (standard error 0.01) the seeds 1 to 8 gave 0.862 to 0.901, and 0.650 to
+    // 0.783 with running statistics: the bound is the middle of the gap between them.
+    constexpr double kBetween = 0.82;
+    EXPECT_GT(recomputed.back().valid.auc, kBetween);
+    EXPECT_LT(running.back().valid.auc, kBetween);
 }
 
 TEST(Trainer, stops_early_and_keeps_the_best)
