@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "driver/clock.hpp"
-#include "driver/device.hpp"
 #include "driver/store_scorer.hpp"
 #include "kernels/calo/shuffle.hpp"
 #include "models/registry.hpp"
@@ -14,6 +13,11 @@
 namespace calofuse {
 namespace {
 constexpr std::int64_t kCalibrationBatch = 1024;  // large: composed like the whole
+// Lines of the memory plan.
+constexpr char const* kEventMemory = "events (not with --data-on host)";
+constexpr char const* kModelMemory = "weights and optimiser";
+constexpr char const* kStepMemory = "training step (grows with train.batch_size)";
+constexpr char const* kScoreMemory = "evaluation";
 
 /// `count` rows spread evenly over all, so that every file takes part, and mixed, so that every batch
 /// has the composition of the whole: statistics of a batch of one class would be worth nothing.
@@ -87,13 +91,13 @@ EarlyStopping::State early_stopping_from(nlohmann::json const& p)
             .best_epoch = p.at("best_epoch")};
 }
 
-EventInput resident_events(Context& ctx,
-                           Options const& settings,
-                           EventSet const& events,
-                           InputScaling const& scaling)
+EventInput input_of(Context& ctx,
+                    EventSet const& events,
+                    DataOn data_on,
+                    InputScaling const& scaling)
 {
-    Context::Purpose const purpose(ctx, "events");
-    return {ctx, scaling, events.adc, events.label, data_on(settings, ctx, events)};
+    Context::Purpose const purpose(ctx, kEventMemory);
+    return {ctx, scaling, events.adc, events.label, data_on};
 }
 
 OptimizerConfig optimizer_config(Options const& s)
@@ -110,6 +114,7 @@ Trainer::Trainer(Context& ctx,
                  std::string const& model_name,
                  Options const& settings,
                  EventSet const& events,
+                 DataOn data_on,
                  Split const& split,
                  InputScaling const& scaling,
                  RunDirectory const& run,
@@ -121,7 +126,7 @@ Trainer::Trainer(Context& ctx,
     , split_(split)
     , run_(run)
     , hooks_(std::move(hooks))
-    , input_(resident_events(ctx, settings, events, scaling))
+    , input_(input_of(ctx, events, data_on, scaling))
     , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
     , early_stopping_(early_stopping_config(settings))
     , started_(now_s())
@@ -132,11 +137,12 @@ Trainer::Trainer(Context& ctx,
                     "convert folders named electron and hadron");
     make_model();
     make_programs(n);
+    if (ctx.backend() == Backend::cuda) rehearse();
 }
 
 void Trainer::make_model()
 {
-    Context::Purpose const purpose(ctx_, "weights and optimiser");
+    Context::Purpose const purpose(ctx_, kModelMemory);
     auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
     model_ = find_model(model_name_).make(ctx_, settings_, seed);
     optimizer_ =
@@ -147,12 +153,12 @@ void Trainer::make_model()
 void Trainer::make_programs(std::int64_t num_train)
 {
     {
-        Context::Purpose const purpose(ctx_, "training step");
+        Context::Purpose const purpose(ctx_, kStepMemory);
         std::int64_t const batch = std::min(settings_.get_int("train.batch_size"), num_train);
         step_ = std::make_unique<TrainingStep>(ctx_, *model_, input_, *optimizer_, batch,
                                                settings_.get_int("train.steps_per_graph"));
     }
-    Context::Purpose const purpose(ctx_, "evaluation");
+    Context::Purpose const purpose(ctx_, kScoreMemory);
     scorer_ =
         std::make_unique<Scorer>(ctx_, *model_, input_, scoring_batch(events_), Mode::evaluate);
     if (model_->parameters().num_state() == 0) return;
@@ -161,6 +167,31 @@ void Trainer::make_programs(std::int64_t num_train)
     calibrator_ =
         std::make_unique<Scorer>(ctx_, *model_, input_, calibration_batch, Mode::calibrate);
     calibration_rows_ = spread(split_.train, wanted / calibration_batch * calibration_batch);
+}
+
+/// One batch of everything, with what is captured: operators take their scratch when they run. What
+/// this computes is forgotten.
+void Trainer::rehearse()
+{
+    Checkpoint before(model_name_, settings_, input_.scaling());
+    before.store(model_->parameters());
+    before.store(*optimizer_);
+    {
+        Context::Purpose const purpose(ctx_, kStepMemory);
+        step_->rehearse(split_.train);
+    }
+    Context::Purpose const purpose(ctx_, kScoreMemory);
+    if (calibrator_) {
+        model_->parameters().begin_calibration();
+        calibrator_->rehearse(calibration_rows_);
+        model_->parameters().finish_calibration();
+    }
+    std::vector<std::int32_t> const* most = &calibration_rows_;
+    for (auto const* rows : {&split_.valid, &split_.test})
+        if (rows->size() > most->size()) most = rows;
+    scorer_->rehearse(*most);
+    before.restore(model_->parameters());
+    before.restore(*optimizer_);
 }
 
 TrainingEnd Trainer::run()

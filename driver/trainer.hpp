@@ -41,10 +41,12 @@ class Trainer {
         std::function<bool()> stop_requested = {};
     };
 
+    /// Takes all memory of a GPU that the training will ask for: there is enough of it now or never.
     Trainer(Context& ctx,
             std::string const& model_name,
             Options const& settings,
             EventSet const& events,
+            DataOn data_on,
             Split const& split,
             InputScaling const& scaling,
             RunDirectory const& run,
@@ -67,6 +69,7 @@ class Trainer {
   private:
     void make_model();
     void make_programs(std::int64_t num_train);
+    void rehearse();
     bool train_epoch();
     EpochFigures finish_epoch();
     double refresh_statistics();

@@ -145,6 +145,20 @@ void EventFeed::use_chunk(std::int64_t chunk)
     used_ = chunk;
 }
 
+void EventFeed::capture(std::function<void()> const& one_batch)
+{
+    graph_ = std::make_unique<Capture>(*ctx_, [one_batch, count = per_graph_] {
+        for (std::int64_t i = 0; i < count; ++i)
+            one_batch();
+    });
+}
+
+void EventFeed::rehearse(std::int64_t batches, std::function<void()> const& one_batch)
+{
+    run(1, one_batch);
+    if (batches >= per_graph_) capture(one_batch);
+}
+
 void EventFeed::run(std::int64_t batches, std::function<void()> const& one_batch)
 {
     std::int64_t const end = batches_done_ + batches;
@@ -154,11 +168,7 @@ void EventFeed::run(std::int64_t batches, std::function<void()> const& one_batch
         bool const whole_graph = ctx_->backend() == Backend::cuda && !eager_ && warm_
                                  && batches_done_ % per_graph_ == 0
                                  && end - batches_done_ >= per_graph_;
-        if (whole_graph && !graph_)
-            graph_ = std::make_unique<Capture>(*ctx_, [one_batch, count = per_graph_] {
-                for (std::int64_t i = 0; i < count; ++i)
-                    one_batch();
-            });
+        if (whole_graph && !graph_) capture(one_batch);
         whole_graph ? graph_->replay() : one_batch();
         warm_ = true;
         batches_done_ += whole_graph ? per_graph_ : 1;

@@ -50,6 +50,9 @@ class EventFeed {
 
     /// Runs the program `one_batch` for the next batches.
     void run(std::int64_t batches, std::function<void()> const& one_batch);
+    /// The first batch of a pass of `batches`, and all that comes before its first launch: then this
+    /// pass, begun again, and every shorter one ask for no more memory.
+    void rehearse(std::int64_t batches, std::function<void()> const& one_batch);
     /// Without captured graphs, so that every call can be timed.
     void set_eager() { eager_ = true; }
 
@@ -71,6 +74,7 @@ class EventFeed {
     void start(std::int64_t events, std::int64_t first_step, std::int64_t batches_done);
     void stream_chunk(std::int64_t chunk);
     void use_chunk(std::int64_t chunk);
+    void capture(std::function<void()> const& one_batch);
 
     Context* ctx_;
     EventInput const* input_;

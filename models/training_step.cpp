@@ -97,6 +97,12 @@ void TrainingStep::run(std::int64_t steps)
         loss /= static_cast<double>(batch_size_);
 }
 
+void TrainingStep::rehearse(std::span<std::int32_t const> events)
+{
+    feed_.begin_epoch(events, 0, 0, 1, 0);
+    feed_.rehearse(std::ssize(events) / batch_size_, [this] { run_batch(); });
+}
+
 std::vector<float> TrainingStep::logits(std::int64_t steps) const
 {
     std::int64_t const count = steps * batch_size_;
@@ -126,18 +132,28 @@ Scorer::Scorer(Context& ctx,
     });
 }
 
+void Scorer::run_batch()
+{
+    feed_.take();
+    tape_->run();
+    feed_.finish(logits_);
+}
+
 std::vector<float> Scorer::run(std::span<std::int32_t const> rows)
 {
     auto const n = static_cast<std::int64_t>(rows.size());
     CALOFUSE_CHECK(mode_ == Mode::evaluate || n % batch_size_ == 0,
                    n << " rows are no multiple of " << batch_size_);
     feed_.begin(rows);
-    feed_.run((n + batch_size_ - 1) / batch_size_, [this] {
-        feed_.take();
-        tape_->run();
-        feed_.finish(logits_);
-    });
+    feed_.run(batches_of(n), [this] { run_batch(); });
     return feed_.logits(0, n);
+}
+
+void Scorer::rehearse(std::span<std::int32_t const> rows)
+{
+    if (rows.empty()) return;
+    feed_.begin(rows);
+    feed_.rehearse(batches_of(std::ssize(rows)), [this] { run_batch(); });
 }
 
 void Scorer::set_timer(Tape::Timer timer)

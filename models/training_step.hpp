@@ -32,6 +32,9 @@ class TrainingStep {
                      std::int64_t steps_done);
     /// The next steps, of which there must be enough in the pass.
     void run(std::int64_t steps = 1);
+    /// One step of an epoch of these events, for which a GPU has set all memory aside that the epochs
+    /// will ask for. It moves the weights: the caller puts model and optimiser back.
+    void rehearse(std::span<std::int32_t const> events);
     /// Steps that go to the device as one launch: a good number for `run`.
     std::int64_t steps_per_graph() const { return feed_.batches_per_graph(); }
 
@@ -75,6 +78,8 @@ class Scorer {
 
     /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
     std::vector<float> run(std::span<std::int32_t const> rows);
+    /// Sets all memory of a GPU aside that scoring as many rows will ask for.
+    void rehearse(std::span<std::int32_t const> rows);
     std::int64_t batch_size() const { return batch_size_; }
     /// Batches that go to the device as one launch.
     std::int64_t batches_per_graph() const { return feed_.batches_per_graph(); }
@@ -82,6 +87,12 @@ class Scorer {
     void set_timer(Tape::Timer timer);
 
   private:
+    void run_batch();
+    std::int64_t batches_of(std::int64_t rows) const
+    {
+        return (rows + batch_size_ - 1) / batch_size_;
+    }
+
     Mode mode_;
     std::int64_t batch_size_;
     EventFeed feed_;

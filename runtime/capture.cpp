@@ -39,11 +39,14 @@ Capture::Capture(Context& ctx, std::function<void()> work) : ctx_(&ctx), work_(s
 {
 #if CALOFUSE_HAS_CUDA
     if (ctx.backend() != Backend::cuda) return;
-    Context::OwnScratch const own(ctx);
     OpenCapture open(ctx.stream());
     work_();
     open.end();
     CALOFUSE_CUDA_CHECK(cudaGraphInstantiate(&graph_, open.graph, 0));
+    // Memory of the graph itself: or the first launch would take it.
+    cudaError_t const uploaded = cudaGraphUpload(graph_, ctx.stream());
+    if (uploaded != cudaSuccess) cudaGraphExecDestroy(graph_);
+    CALOFUSE_CUDA_CHECK(uploaded);
 #endif
 }
 
@@ -60,6 +63,7 @@ void Capture::replay()
 {
 #if CALOFUSE_HAS_CUDA
     if (graph_ != nullptr) {
+        CALOFUSE_CHECK(!ctx_->scratch_in_use(), "a replay inside an operator");
         note_launch("a captured graph");
         CALOFUSE_CUDA_CHECK(cudaGraphLaunch(graph_, ctx_->stream()));
         return;

@@ -13,12 +13,13 @@ namespace calofuse {
 class Capture {
   public:
     /// On a GPU `work` is called here, but runs only in `replay`. It must have run once before, and
-    /// must not synchronise. Scratch that it takes is its own from now on.
+    /// must not synchronise. If so, neither this nor `replay` asks for memory.
     Capture(Context& ctx, std::function<void()> work);
     Capture(Capture const&) = delete;
     Capture& operator=(Capture const&) = delete;
     ~Capture();
 
+    /// Not while an operator is under way: it and the work share scratch.
     void replay();
 
   private:

@@ -41,21 +41,23 @@ void* allocate_host(std::size_t bytes)
 }
 }  // namespace
 
-/// Blocks are kept until the context dies: a step asks for the same sizes again and again. On a GPU
-/// all work of a context is ordered by its one stream, so a block can be handed out again at once.
+/// Blocks are kept: a step asks for the same sizes again and again. On a GPU all work of a context is
+/// ordered by its one stream, so a block can be handed out again at once. Where the GPU has no more
+/// memory, idle blocks go back to it, but never scratch: captured graphs know its addresses.
 struct Context::Pool {
     struct Block {
         void* data;
         std::size_t bytes;
-        int owner;  ///< 0, or the OwnScratch that it was made for
+        Memory kind;
         bool in_use;
+        char const* purpose;  ///< of its last user
     };
     Backend backend;
+    CUstream_st* stream = nullptr;
     std::vector<Block> blocks;
-    int owner = 0, num_owners = 0;  ///< of what is taken now
     std::int64_t num_allocations = 0;
     char const* purpose = "other";
-    std::vector<MemoryUse> use;
+    MemoryUse refused;  ///< the last request, if it failed
 
     /// On a GPU sizes never follow the data, and exact sizes let a checker see every access past
     /// the end. On the CPU sizes up to kHugePage are powers of two, so that scratch whose size
@@ -66,46 +68,77 @@ struct Context::Pool {
         return wanted <= kHugePage ? std::bit_ceil(std::max(wanted, kAlignment))
                                    : rounded_up(wanted, kHugePage);
     }
-    void* allocate(std::size_t bytes) const
+    void* allocate(std::size_t bytes)
     {
 #if CALOFUSE_HAS_CUDA
         if (backend == Backend::cuda) {
             void* data = nullptr;
-            CALOFUSE_CUDA_CHECK(cudaMalloc(&data, bytes));
+            cudaError_t got = cudaMalloc(&data, bytes);
+            if (got == cudaErrorMemoryAllocation && give_back_idle()) {
+                cudaGetLastError();
+                got = cudaMalloc(&data, bytes);
+            }
+            CALOFUSE_CUDA_CHECK(got);
             return data;
         }
 #endif
         return allocate_host(bytes);
     }
-    void* take(std::size_t wanted)
+#if CALOFUSE_HAS_CUDA
+    /// False if there was nothing to give.
+    bool give_back_idle()
+    {
+        cudaStreamCaptureStatus capturing{};
+        CALOFUSE_CUDA_CHECK(cudaStreamIsCapturing(stream, &capturing));
+        if (capturing != cudaStreamCaptureStatusNone) return false;  // cudaFree would wait for it
+        CALOFUSE_CUDA_CHECK(cudaStreamSynchronize(stream));
+        return std::erase_if(blocks,
+                             [](Block const& b) {
+                                 if (b.in_use || b.kind == Memory::scratch) return false;
+                                 return cudaFree(b.data) == cudaSuccess;
+                             })
+               > 0;
+    }
+#endif
+    void* take(std::size_t wanted, Memory kind)
     {
         std::size_t const bytes = block_bytes(wanted);
         std::size_t const most = backend == Backend::cuda ? bytes : 2 * bytes;
+        char const* const what = kind == Memory::scratch ? "scratch of operators" : purpose;
         Block* best = nullptr;
         for (Block& b : blocks) {
-            bool const fits = !b.in_use && b.owner == owner && b.bytes >= bytes && b.bytes <= most;
+            bool const fits = !b.in_use && b.kind == kind && b.bytes >= bytes && b.bytes <= most;
             if (fits && (best == nullptr || b.bytes < best->bytes)) best = &b;
         }
         if (best == nullptr) {
-            count(bytes);  // before it can fail
-            blocks.push_back({allocate(bytes), bytes, owner, false});
+            refused = {what, static_cast<std::int64_t>(bytes)};
+            blocks.push_back({allocate(bytes), bytes, kind, false, what});
+            refused = {};
             best = &blocks.back();
             ++num_allocations;
         }
         best->in_use = true;
+        best->purpose = what;
         return best->data;
-    }
-    void count(std::size_t bytes)
-    {
-        auto found = std::find_if(use.begin(), use.end(),
-                                  [&](MemoryUse const& u) { return u.purpose == purpose; });
-        if (found == use.end()) found = use.insert(use.end(), {purpose, 0});
-        found->bytes += static_cast<std::int64_t>(bytes);
     }
     void give(void* data)
     {
         for (Block& b : blocks)
             if (b.data == data) b.in_use = false;
+    }
+    std::vector<MemoryUse> use() const
+    {
+        std::vector<MemoryUse> out;
+        auto const add = [&](std::string const& what, std::size_t bytes) {
+            auto found = std::find_if(out.begin(), out.end(),
+                                      [&](MemoryUse const& u) { return u.purpose == what; });
+            if (found == out.end()) found = out.insert(out.end(), {what, 0});
+            found->bytes += static_cast<std::int64_t>(bytes);
+        };
+        for (Block const& b : blocks)
+            add(b.purpose, b.bytes);
+        if (refused.bytes > 0) add(refused.purpose, static_cast<std::size_t>(refused.bytes));
+        return out;
     }
     ~Pool()
     {
@@ -147,6 +180,7 @@ Context Context::cuda(int device)
 #if CALOFUSE_HAS_CUDA
     CALOFUSE_CUDA_CHECK(cudaSetDevice(device));
     CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&ctx.stream_, cudaStreamNonBlocking));
+    ctx.pool_->stream = ctx.stream_;
 #endif
     return ctx;
 }
@@ -175,10 +209,10 @@ void Context::synchronize()
 #endif
 }
 
-void* Context::allocate(std::size_t bytes)
+void* Context::allocate(std::size_t bytes, Memory kind)
 {
     if (bytes == 0) return nullptr;
-    return pool_->take(bytes);
+    return pool_->take(bytes, kind);
 }
 
 void Context::release(void* data) noexcept
@@ -224,15 +258,10 @@ void Context::fill_zero(void* dst, std::size_t bytes)
     std::memset(dst, 0, bytes);
 }
 
-Context::OwnScratch::OwnScratch(Context& ctx) : ctx_(&ctx)
+bool Context::scratch_in_use() const
 {
-    CALOFUSE_CHECK(ctx.pool_->owner == 0, "OwnScratch inside OwnScratch");
-    ctx.pool_->owner = ++ctx.pool_->num_owners;
-}
-
-Context::OwnScratch::~OwnScratch()
-{
-    ctx_->pool_->owner = 0;
+    return std::any_of(pool_->blocks.begin(), pool_->blocks.end(),
+                       [](Pool::Block const& b) { return b.in_use && b.kind == Memory::scratch; });
 }
 
 Context::Purpose::Purpose(Context& ctx, char const* purpose)
@@ -246,7 +275,7 @@ Context::Purpose::~Purpose()
 
 std::vector<Context::MemoryUse> Context::memory_use() const
 {
-    return pool_->use;
+    return pool_->use();
 }
 
 std::int64_t Context::num_allocations() const

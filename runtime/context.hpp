@@ -20,6 +20,9 @@ constexpr char const* name_of(Backend b)
     return b == Backend::cpu ? "cpu" : "cuda";
 }
 
+/// What memory is for: objects that last, or scratch, which an operator gives back before it returns.
+enum class Memory : std::uint8_t { lasting, scratch };
+
 template <class T>
 class Scratch;
 
@@ -41,31 +44,23 @@ class Context {
     CUstream_st* stream() const { return stream_; }
     void synchronize();
 
-    /// Uninitialised memory on this backend (64-byte aligned), freed in stream order. It comes from a
-    /// pool that keeps what it once got, so a warm step asks neither system nor driver for memory.
+    /// Uninitialised memory on this backend (64-byte aligned) for the length of one operator. It comes
+    /// from a pool that keeps what it once got, so a warm step asks neither system nor driver for
+    /// memory. All work of a context is in one order, so all operators share these blocks, also those
+    /// of captured graphs, which remember the addresses: they are never used for anything else.
     template <class T>
     Scratch<T> scratch(std::int64_t count);
 
-    void* allocate(std::size_t bytes);
+    void* allocate(std::size_t bytes, Memory kind);
     void release(void* data) noexcept;
+    /// Whether an operator is under way.
+    bool scratch_in_use() const;
     void copy_to(void* dst, void const* host_src, std::size_t bytes);
     void copy_back(void* host_dst, void const* src, std::size_t bytes);
     void fill_zero(void* dst, std::size_t bytes);
 
-    /// While this lives, scratch comes from blocks that are handed out again only for the same
-    /// purpose: a captured graph keeps the addresses that it was recorded with.
-    class OwnScratch {
-      public:
-        explicit OwnScratch(Context& ctx);
-        OwnScratch(OwnScratch const&) = delete;
-        OwnScratch& operator=(OwnScratch const&) = delete;
-        ~OwnScratch();
-
-      private:
-        Context* ctx_;
-    };
-
-    /// What lives while this does counts as memory for `purpose` (a literal) in `memory_use`.
+    /// What is made while this lives counts as memory for `purpose` (a literal) in `memory_use`;
+    /// scratch does not.
     class Purpose {
       public:
         Purpose(Context& ctx, char const* purpose);
@@ -81,8 +76,8 @@ class Context {
         std::string purpose;
         std::int64_t bytes = 0;
     };
-    /// Memory that this context has got, by purpose in order of first use; a request that failed
-    /// counts too.
+    /// Memory that this context has got, by purpose (the last one of each block); at the end that of
+    /// the last request, if it failed.
     std::vector<MemoryUse> memory_use() const;
 
     /// How often this context has asked the system or the driver for memory.
@@ -99,14 +94,14 @@ class Context {
     std::unique_ptr<Pool> pool_;
 };
 
-/// Move-only owner of `count` elements of scratch.
+/// Move-only owner of `count` uninitialised elements.
 template <class T>
 class Scratch {
   public:
-    Scratch(Context& ctx, std::int64_t count)
+    Scratch(Context& ctx, std::int64_t count, Memory kind = Memory::lasting)
         : ctx_(&ctx)
         , count_(count)
-        , data_(static_cast<T*>(ctx.allocate(static_cast<std::size_t>(count) * sizeof(T))))
+        , data_(static_cast<T*>(ctx.allocate(static_cast<std::size_t>(count) * sizeof(T), kind)))
     {}
     Scratch(Scratch&& other) noexcept : ctx_(other.ctx_), count_(other.count_), data_(other.data_)
     {
@@ -133,7 +128,7 @@ class Scratch {
 template <class T>
 Scratch<T> Context::scratch(std::int64_t count)
 {
-    return Scratch<T>(*this, count);
+    return Scratch<T>(*this, count, Memory::scratch);
 }
 
 /// Whether work can run there now; `reason` (if given) receives why not, in one line.

@@ -161,7 +161,8 @@ Json timing_json(std::vector<std::pair<std::string, double>> const& stages)
 
 struct Data {
     std::string path;
-    EventSet events;
+    EventSet const& events;
+    DataOn on;  ///< for all that follows: how much memory is free is not the same any more
     double read_s = 0;
 };
 
@@ -209,11 +210,11 @@ TrainerFigures run_trainer(Session const& session,
 {
     Options const& s = job.settings;
     Progress progress("train");
-    Trainer trainer(ctx, job.model, s, data.events, split, scaling, job.run,
+    Trainer trainer(ctx, job.model, s, data.events, data.on, split, scaling, job.run,
                     hooks_of(progress, s.get_int("train.epochs")));
     log::detail("{}: {:.0f} MB for one training step", job.model,
                 static_cast<double>(trainer.planned_bytes()) / 1e6);
-    // Settings, store and model have been accepted: what is refused leaves no folder behind.
+    // Settings, store, model and memory have been accepted: what is refused leaves no folder behind.
     job.run.make_folders();
     job.run.write_text("config.toml", dump_toml(with_extra(find_model(job.model).schema()), s));
     job.run.write_json("env.json", environment(session, ctx, s));
@@ -245,7 +246,8 @@ Trained run_training(
     TrainerFigures const trained = run_trainer(session, ctx, job, data, split, scaling, resume);
     double const judged = now_s();
     Checkpoint const saved = Checkpoint::read(job.run.checkpoint("best"));
-    StoreScorer best(ctx, saved, events, saved.scaling().pedestals, data_on(s, ctx, events));
+    Context::Purpose const purpose(ctx, "final evaluation");
+    StoreScorer best(ctx, saved, events, saved.scaling().pedestals, data.on);
     Evaluation const valid = evaluate_logits(events, split.valid, best.logits(split.valid));
     auto const test_logits = best.logits(split.test);
     Evaluation const test = evaluate_logits(events, split.test, test_logits);
@@ -325,8 +327,8 @@ int train(Session const& session, TrainArgs const& args)
     StopSignals const signals;
     Job const job = open_job(session, args);
     Context ctx = make_context(job.settings);
-    Data data{args.data, read_store(args.data)};
-    data.read_s = now_s() - begin;
+    EventSet const events = read_store(args.data);
+    Data const data{args.data, events, data_on(job.settings, ctx, events), now_s() - begin};
     Trained const trained = run_job(session, ctx, job, data, args.resume);
     if (job.settings.get_bool("train.retrain_on_all")) {
         Job const all = job_on_everything(job, trained.best_epoch);

@@ -44,7 +44,7 @@ TrainingEnd train(Toy const& toy,
     Context ctx = Context::cpu(threads);
     RunDirectory const run = resume ? RunDirectory::open(folder) : new_run(folder);
     int polls = 0;
-    Trainer trainer(ctx, model, settings, toy.events, toy.split, toy.scaling, run,
+    Trainer trainer(ctx, model, settings, toy.events, DataOn::device, toy.split, toy.scaling, run,
                     {.epoch_done =
                          [&](EpochFigures const& f) {
                              if (epochs != nullptr) epochs->push_back(f);

@@ -33,7 +33,8 @@ inline void clear_reports()
 {
     if (active()) cudaEmulatorClearReports();
 }
-/// "schedule", "async", "streams", "seed", "pinned_mb", "max_warp_instructions"; values as in the environment variables.
+/// "schedule", "async", "streams", "seed", "memory_kb", "pinned_kb", "max_launches", "max_warp_instructions"; values as in
+/// the environment variables.
 inline bool set_option(char const* name, char const* value)
 {
     return active() && cudaEmulatorSetOption(name, value);

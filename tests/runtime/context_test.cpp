@@ -7,6 +7,7 @@
 #include "runtime/buffer.hpp"
 #include "runtime/device.hpp"
 #include "runtime/parallel.hpp"
+#include "tests/emulator/cuda_emulator.hpp"
 #include "tests/support/backend_test.hpp"
 
 namespace calofuse::test {
@@ -31,29 +32,56 @@ TEST(Context, memory_is_counted_by_purpose_also_where_there_was_too_little)
     Context ctx = make_context(1);
     {
         Context::Purpose const purpose(ctx, "events");
-        auto a = ctx.scratch<float>(1024);
+        Scratch<float> const a(ctx, 1024);
         Context::Purpose const inner(ctx, "weights");
-        auto b = ctx.scratch<float>(2048);
-        auto c = ctx.scratch<float>(2048);
+        Scratch<float> const b(ctx, 2048), c(ctx, 2048);
+        auto const d = ctx.scratch<float>(512);
     }
-    auto d = ctx.scratch<double>(4096);
+    Scratch<double> const e(ctx, 4096);
     auto const use = ctx.memory_use();
-    ASSERT_EQ(use.size(), 3U);
-    EXPECT_EQ(use[0].purpose + use[1].purpose + use[2].purpose, "eventsweightsother");
-    EXPECT_EQ(use[0].bytes, 4096);
-    EXPECT_EQ(use[1].bytes, 16384);
-    EXPECT_EQ(use[2].bytes, 32768);
+    ASSERT_EQ(use.size(), 4U);
+    char const* const purposes[] = {"events", "weights", "scratch of operators", "other"};
+    std::int64_t const bytes[] = {4096, 16384, 2048, 32768};
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(use[i].purpose, purposes[i]);
+        EXPECT_EQ(use[i].bytes, bytes[i]) << purposes[i];
+    }
+    Scratch<float> const again(ctx, 1024);  // "other" now, no longer "events"
+    EXPECT_EQ(ctx.memory_use()[0].purpose, "other");
     if (!on_cuda()) return;
     Context::Purpose const purpose(ctx, "too much");
     try {
-        ctx.scratch<double>(std::int64_t{1} << 40);
+        Scratch<double>(ctx, std::int64_t{1} << 40);
         FAIL() << "8 TiB";
-    } catch (Error const& e) {
-        EXPECT_EQ(e.code(), kOutOfDeviceMemory);
-        EXPECT_EQ(e.exit(), Exit::unavailable);
+    } catch (Error const& error) {
+        EXPECT_EQ(error.code(), kOutOfDeviceMemory);
+        EXPECT_EQ(error.exit(), Exit::unavailable);
     }
     EXPECT_EQ(ctx.memory_use().back().bytes, std::int64_t{1} << 43);
-    auto again = ctx.scratch<float>(100);  // the context is as good as before
+    Buffer<float> const good(ctx, 100);  // the context is as good as before
+    EXPECT_LT(ctx.memory_use().back().bytes, std::int64_t{1} << 43) << "that is history";
+}
+
+/// What a destroyed object leaves is there for another one of any size; scratch stays, because captured
+/// graphs know where it was.
+TEST(Context, idle_memory_makes_room_and_scratch_stays)
+{
+    if (!on_cuda()) GTEST_SKIP();
+    Context ctx = make_context(1);
+    cuda_emulator::set_option("memory_kb", "1000");
+    std::int64_t const tenth = free_device_memory() / 10;
+    {
+        auto const scratch = ctx.scratch<std::byte>(2 * tenth);
+    }
+    {
+        Scratch<std::byte> const idle(ctx, 5 * tenth);
+    }
+    auto const before = ctx.num_allocations();
+    Scratch<std::byte> const larger(ctx, 7 * tenth);
+    EXPECT_THROW(Scratch<std::byte>(ctx, 3 * tenth), Error) << "only scratch was idle";
+    auto const scratch = ctx.scratch<std::byte>(2 * tenth);
+    EXPECT_EQ(ctx.num_allocations(), before + 1);
+    cuda_emulator::set_option("memory_kb", "8388608");
 }
 
 TEST(Context, zero_elements_are_no_memory)

@@ -48,7 +48,7 @@ class OnDevice {
         : ctx_(ctx)
         , size_(host.size())
         , shape_(std::move(shape))
-        , memory_(ctx.scratch<T>(static_cast<std::int64_t>(size_ + kGuard)))
+        , memory_(ctx, static_cast<std::int64_t>(size_ + kGuard))
     {
         host.resize(size_ + kGuard, guard());
         ctx.copy_to(memory_.data(), host.data(), host.size() * sizeof(T));

@@ -25,8 +25,9 @@ void at_exit()
         }
     }
     if (options().stats)
-        fprintf(stderr, "cuda-emulator: %llu warp instructions, %llu lane instructions\n",
-                (unsigned long long)total_warp_instructions(),
+        fprintf(stderr,
+                "cuda-emulator: %llu launches, %llu warp instructions, %llu lane instructions\n",
+                (unsigned long long)total_launches(), (unsigned long long)total_warp_instructions(),
                 (unsigned long long)total_lane_instructions());
     if (report_count()) {
         fprintf(stderr, "cuda-emulator: %zu finding(s)\n", report_count());
@@ -101,8 +102,12 @@ int cudaEmulatorSetOption(char const* name, char const* value)
                                           : StreamOrder::lazy;
     else if (n == "seed")
         o.seed = u32(strtoul(value, nullptr, 0));
-    else if (n == "pinned_mb")
-        o.pinned_mb = strtoull(value, nullptr, 0);
+    else if (n == "memory_kb")
+        o.memory_kb = strtoull(value, nullptr, 0);
+    else if (n == "pinned_kb")
+        o.pinned_kb = strtoull(value, nullptr, 0);
+    else if (n == "max_launches")
+        o.max_launches = strtoull(value, nullptr, 0);
     else if (n == "max_warp_instructions")
         o.max_warp_instructions = strtoull(value, nullptr, 0);
     else

@@ -11,7 +11,7 @@ namespace {
 
 std::atomic<u32> g_serial{2};
 
-std::atomic<u64> g_warp_instructions{0}, g_lane_instructions{0};
+std::atomic<u64> g_launches{0}, g_warp_instructions{0}, g_lane_instructions{0};
 
 }  // namespace
 
@@ -46,6 +46,11 @@ void restart_serials()
 {
     g_serial = 2;
     device_memory().forget_epochs();
+}
+
+u64 total_launches()
+{
+    return g_launches;
 }
 
 u64 total_warp_instructions()
@@ -148,6 +153,7 @@ cudaError_t run_kernel(Kernel const& k,
                        vector<char> params,
                        OrderOracle const& order)
 {
+    if (++g_launches > options().max_launches) return cudaErrorLaunchFailure;
     Launch launch;
     launch.kernel = &k;
     launch.config = c;

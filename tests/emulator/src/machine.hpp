@@ -196,6 +196,7 @@ cudaError_t run_kernel(Kernel const& k,
 u32 next_serial(u32 count = 1);  // serials of blocks and of copies, increasing
 constexpr u32 kMaxSerial = (1u << 24) - 1;
 void restart_serials();  // only while nothing runs
+u64 total_launches();
 u64 total_warp_instructions();
 u64 total_lane_instructions();
 

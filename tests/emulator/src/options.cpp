@@ -87,10 +87,11 @@ Options read_options()
     o.seed = u32(number_of("CUDA_EMU_SEED", o.seed));
     o.threads = u32(number_of("CUDA_EMU_THREADS", o.threads));
     o.multiprocessors = u32(number_of("CUDA_EMU_MULTIPROCESSORS", o.multiprocessors));
-    o.memory_mb = number_of("CUDA_EMU_MEMORY_MB", o.memory_mb);
-    o.pinned_mb = number_of("CUDA_EMU_PINNED_MB", o.pinned_mb);
+    o.memory_kb = number_of("CUDA_EMU_MEMORY_KB", o.memory_kb);
+    o.pinned_kb = number_of("CUDA_EMU_PINNED_KB", o.pinned_kb);
     o.max_reports = u32(number_of("CUDA_EMU_MAX_REPORTS", o.max_reports));
     o.max_warp_instructions = number_of("CUDA_EMU_MAX_WARP_INSTRUCTIONS", o.max_warp_instructions);
+    o.max_launches = number_of("CUDA_EMU_MAX_LAUNCHES", o.max_launches);
     o.stats = number_of("CUDA_EMU_STATS", 0) != 0;
     return o;
 }

@@ -22,10 +22,11 @@ struct Options {
     u32 seed = 1;
     u32 threads = 1;
     u32 multiprocessors = 4;
-    u64 memory_mb = 8192;
-    u64 pinned_mb = 8192;
+    u64 memory_kb = 8u << 20;
+    u64 pinned_kb = 8u << 20;
     u32 max_reports = 20;
     u64 max_warp_instructions = 4'000'000'000;  // per kernel launch
+    u64 max_launches = ~u64(0);                 // the device is lost at the next one
     bool stats = false;
     bool shadow() const { return check_race || check_init || check_proxy; }
 };

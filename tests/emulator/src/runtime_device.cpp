@@ -143,7 +143,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int d)
     if (d != 0) return context().note(cudaErrorInvalidDevice);
     memset(p, 0, sizeof *p);
     snprintf(p->name, sizeof p->name, "PTX emulator (sm_90)");
-    p->totalGlobalMem = (options().memory_mb << 20);
+    p->totalGlobalMem = (options().memory_kb << 10);
     p->sharedMemPerBlock = 49152;
     p->sharedMemPerBlockOptin = 232448;
     p->sharedMemPerMultiprocessor = 233472;

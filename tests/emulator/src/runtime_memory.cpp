@@ -12,8 +12,8 @@ size_t free_bytes(MemoryKind kind)
     device_memory().for_each([&](Allocation& a) {
         if (a.kind == kind) used += a.bytes;
     });
-    size_t const most = (kind == MemoryKind::device ? options().memory_mb : options().pinned_mb)
-                        << 20;
+    size_t const most = (kind == MemoryKind::device ? options().memory_kb : options().pinned_kb)
+                        << 10;
     return used > most ? 0 : most - used;
 }
 
@@ -220,7 +220,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, void const* p)
 cudaError_t cudaMemGetInfo(size_t* available, size_t* total)
 {
     CALOFUSE_EMULATOR_LOCK;
-    *total = (options().memory_mb << 20);
+    *total = (options().memory_kb << 10);
     *available = free_bytes(MemoryKind::device);
     return cudaSuccess;
 }

@@ -245,6 +245,21 @@ TEST_F(Runtime, copy_errors)
               cudaErrorInvalidResourceHandle);
     EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidResourceHandle);
 }
+TEST_F(Runtime, memory_has_a_bound)
+{
+    cuda_emulator::set_option("memory_kb", "2");
+    size_t free_bytes = 0, total = 0;
+    Device<char> p(1000);
+    CALOFUSE_CUDA_OK(cudaMemGetInfo(&free_bytes, &total));
+    EXPECT_EQ(total, 2048U);
+    EXPECT_EQ(free_bytes, 1048U);
+    void* q = nullptr;
+    EXPECT_EQ(cudaMalloc(&q, 1049), cudaErrorMemoryAllocation);
+    EXPECT_EQ(cudaGetLastError(), cudaErrorMemoryAllocation);
+    CALOFUSE_CUDA_OK(cudaMalloc(&q, 1048));
+    CALOFUSE_CUDA_OK(cudaFree(q));
+    cuda_emulator::set_option("memory_kb", "8388608");
+}
 TEST_F(Runtime, two_dimensional_copies)
 {
     std::vector<int> h(6 * 4), out(12);
@@ -325,6 +340,15 @@ TEST_F(Sticky, trap_assert_and_bad_address)
         CALOFUSE_CUDA_OK(cudaDeviceReset());
         EXPECT_EQ(cudaGetLastError(), cudaSuccess);
     }
+}
+TEST_F(Sticky, a_device_that_is_lost_at_a_launch_is_no_finding)
+{
+    Device<int> p(32);
+    cuda_emulator::set_option("max_launches", "0");
+    fill<<<1, 32>>>(p.p, 1, 32);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+    EXPECT_EQ(cuda_emulator::report_count(), 0);
+    cuda_emulator::set_option("max_launches", "0xffffffffffffffff");
 }
 
 }  // namespace
