@@ -13,15 +13,15 @@ __global__ __launch_bounds__(kWarps* kWarp) void cluster_kernel(View<float const
                                                                 std::int32_t* row_ptr)
 {
     __shared__ HitCells cells[kWarps];
-    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
+    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + warp_index();
     if (b >= a.shape[0]) return;
-    HitCells& e = cells[threadIdx.x / kWarp];
+    HitCells& e = cells[warp_index()];
     set_energies(e, [&](int k) { return a(b, k); });
     int const n = find_hits(e, options, limits);
     for_cells([&](int k) {
         if (k < kNumCells) label[b * kNumCells + k] = e.label[k] == kNoHit ? -1 : e.label[k];
     });
-    if (lane_id() == 0) row_ptr[b + 1] = n;
+    if (lane_index() == 0) row_ptr[b + 1] = n;
 }
 }  // namespace
 

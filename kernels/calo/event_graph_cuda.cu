@@ -47,7 +47,7 @@ struct Nodes {
 
 __device__ std::int64_t event_of_warp(int warps)
 {
-    return std::int64_t{blockIdx.x} * warps + threadIdx.x / kWarp;
+    return std::int64_t{blockIdx.x} * warps + warp_index();
 }
 
 __device__ void load_event(Graphs const& g, std::int64_t b, HitCells& e)
@@ -72,12 +72,12 @@ __global__ __launch_bounds__(kFindWarps* kWarp) void find_kernel(Graphs g)
     if (b >= g.batch) return;
     int n = 0;
     if (g.rows[b] >= 0) {
-        HitCells& e = cells[threadIdx.x / kWarp];
+        HitCells& e = cells[warp_index()];
         load_event(g, b, e);
         n = find_hits(e, g.options, g.limits);
         for_cells([&](int k) { g.label[b * kPaddedCells + k] = e.label[k]; });
     }
-    if (lane_id() != 0) return;
+    if (lane_index() != 0) return;
     g.row_ptr[b + 1] = n;
     if (g.edge_ptr != nullptr) g.first_edge[b + 1] = n == 0 ? 0 : n * num_neighbours(g, n);
 }
@@ -134,20 +134,20 @@ __device__ void write_nearest(Graphs const& g,
                               void* lists)
 {
     int const k = num_neighbours(g, n);
-    for (int i = lane_id(); i < n; i += kWarp)
+    for (int i = lane_index(); i < n; i += kWarp)
         g.edge_ptr[row + i] = first_edge + i * k;
     if (k == 0) return;
     for (int base = 0; base < n; base += kWarp) {
-        int const target = base + lane_id();
-        List list(lists, kWarp, k, lane_id());
+        int const target = base + lane_index();
+        List list(lists, kWarp, k, lane_index());
         search(nodes, n, target, list);
         if (target < n)
             list.for_slots(k, [&](int s, float, std::int32_t j) {
-                near[lane_id() * k + s] = static_cast<std::uint8_t>(j);
+                near[lane_index() * k + s] = static_cast<std::uint8_t>(j);
             });
         __syncwarp();
         int const count = min(kWarp, n - base) * k;
-        for (int t = lane_id(); t < count; t += kWarp)
+        for (int t = lane_index(); t < count; t += kWarp)
             write_edge(g, nodes, row, base + t / k, near[t], first_edge + base * k + t);
         __syncwarp();
     }
@@ -159,12 +159,12 @@ __device__ int collect_sets(
     Graphs const& g, Nodes const& nodes, int n, std::uint32_t* sets, void* lists)
 {
     int const k = num_neighbours(g, n);
-    for (int i = lane_id(); i < n * kSetWords; i += kWarp)
+    for (int i = lane_index(); i < n * kSetWords; i += kWarp)
         sets[i] = 0;
     __syncwarp();
     for (int base = 0; base < n && k > 0; base += kWarp) {
-        int const target = base + lane_id();
-        List list(lists, kWarp, k, lane_id());
+        int const target = base + lane_index();
+        List list(lists, kWarp, k, lane_index());
         search(nodes, n, target, list);
         if (target < n)
             list.for_slots(k, [&](int, float, std::int32_t j) {
@@ -174,7 +174,7 @@ __device__ int collect_sets(
     }
     __syncwarp();
     int members = 0;
-    for (int i = lane_id(); i < n * kSetWords; i += kWarp)
+    for (int i = lane_index(); i < n * kSetWords; i += kWarp)
         members += __popc(sets[i]);
     return __shfl_sync(kFullMask, warp_scan(members), kWarp - 1);
 }
@@ -224,14 +224,14 @@ __global__ __launch_bounds__(kBuildWarps* kWarp, kBuildBlocks) void build_kernel
 {
     extern __shared__ __align__(16) unsigned char all_memory[];
     BuildLayout<List, kSymmetric> const layout(g.options);
-    unsigned char* const memory = all_memory + threadIdx.x / kWarp * layout.bytes();
+    unsigned char* const memory = all_memory + warp_index() * layout.bytes();
     auto& own = *reinterpret_cast<BuildMemory*>(memory);
     auto* const arrays = reinterpret_cast<float*>(memory + sizeof(BuildMemory));
     int const capacity = layout.nodes;
     Nodes const nodes{arrays, arrays + capacity, arrays + 2 * capacity, arrays + 3 * capacity,
                       arrays + 4 * capacity};
     std::int64_t const b = event_of_warp(kBuildWarps);
-    if (!kSymmetric && b == 0 && lane_id() == 0)
+    if (!kSymmetric && b == 0 && lane_index() == 0)
         g.edge_ptr[g.row_ptr[g.batch]] = g.first_edge[g.batch];
     if (b >= g.batch) return;
     int const row = g.row_ptr[b];
@@ -252,10 +252,10 @@ __global__ __launch_bounds__(kBuildWarps* kWarp, kBuildBlocks) void build_kernel
     } else {
         auto* const sets = reinterpret_cast<std::uint32_t*>(memory + layout.sets_at());
         int const members = collect_sets<List>(g, nodes, n, sets, lists);
-        if (lane_id() == 0) g.first_edge[b + 1] = members;
-        for (int i = lane_id(); i < n * kSetWords; i += kWarp)
+        if (lane_index() == 0) g.first_edge[b + 1] = members;
+        for (int i = lane_index(); i < n * kSetWords; i += kWarp)
             g.sets[std::int64_t{row} * kSetWords + i] = sets[i];
-        for (int i = lane_id(); i < n; i += kWarp)
+        for (int i = lane_index(); i < n; i += kWarp)
             g.log_energy[row + i] = nodes.log_energy[i];
     }
 }
@@ -264,17 +264,17 @@ __global__ __launch_bounds__(kBuildWarps* kWarp, kBuildBlocks) void build_kernel
 __global__ __launch_bounds__(kFindWarps* kWarp) void symmetric_edges_kernel(Graphs g)
 {
     std::int64_t const b = event_of_warp(kFindWarps);
-    if (b == 0 && lane_id() == 0) g.edge_ptr[g.row_ptr[g.batch]] = g.first_edge[g.batch];
+    if (b == 0 && lane_index() == 0) g.edge_ptr[g.row_ptr[g.batch]] = g.first_edge[g.batch];
     if (b >= g.batch) return;
     int const row = g.row_ptr[b];
     int const n = g.row_ptr[b + 1] - row;
     int e = g.first_edge[b];
     for (int i = row; i < row + n; ++i) {
-        if (lane_id() == 0) g.edge_ptr[i] = e;
+        if (lane_index() == 0) g.edge_ptr[i] = e;
         for (int word = 0; word * kWarp < n; ++word) {
             std::uint32_t const set = g.sets[std::int64_t{i} * kSetWords + word];
-            if ((set >> lane_id() & 1U) != 0) {
-                int const j = row + word * kWarp + lane_id();
+            if ((set >> lane_index() & 1U) != 0) {
+                int const j = row + word * kWarp + lane_index();
                 int const at = e + __popc(set & lanes_below());
                 float const* const to = g.x + std::int64_t{i} * kNumHitFeatures;
                 float const* const from = g.x + std::int64_t{j} * kNumHitFeatures;

@@ -15,9 +15,9 @@ __global__ __launch_bounds__(kWarps* kWarp) void hit_features_kernel(View<float 
 {
     __shared__ HitCells cells[kWarps];
     __shared__ float stages[kWarps][kStage];
-    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
+    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + warp_index();
     if (b >= a.shape[0]) return;
-    HitCells& e = cells[threadIdx.x / kWarp];
+    HitCells& e = cells[warp_index()];
     std::int64_t const row = row_ptr[b];
     set_energies(e, [&](int k) { return a(b, k); });
     for_cells([&](int k) {
@@ -30,7 +30,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void hit_features_kernel(View<float 
         position[2 * (row + hit) + 1] = p.y;
         if (energy != nullptr) energy[row + hit] = static_cast<float>(s.sum);
     };
-    write_hits(e, static_cast<int>(row_ptr[b + 1] - row), stages[threadIdx.x / kWarp],
+    write_hits(e, static_cast<int>(row_ptr[b + 1] - row), stages[warp_index()],
                x + row * kNumHitFeatures, keep);
 }
 }  // namespace

@@ -13,11 +13,11 @@ __global__ __launch_bounds__(kWarps* kWarp) void pedestal_kernel(View<std::uint1
                                                                  float const* pedestal,
                                                                  View<float, 2> a)
 {
-    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
+    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + warp_index();
     if (b >= rows.size()) return;
     std::int32_t const row = rows[b];
     int const cells = static_cast<int>(a.shape[1]);
-    for (int k = threadIdx.x % kWarp; k < cells; k += kWarp) {
+    for (int k = lane_index(); k < cells; k += kWarp) {
         std::int32_t const c = channels[k];
         a(b, k) = row < 0 ? 0.0F : cell_energy(adc(row, c), pedestal[c]);
     }

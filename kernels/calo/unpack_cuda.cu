@@ -22,8 +22,8 @@ template <InputScale kScale>
 __global__ __launch_bounds__(kWarps* kWarp) void unpack_kernel(Input in, float* x, float* total)
 {
     constexpr int kChannels = 256;
-    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
-    int const lane = threadIdx.x % kWarp;
+    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + warp_index();
+    int const lane = lane_index();
     if (b >= in.batch) return;
     int const cells = static_cast<int>(in.channels.size());
     std::int32_t const row = in.rows[b];

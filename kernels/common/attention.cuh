@@ -1,6 +1,6 @@
 /// \file kernels/common/attention.cuh
-/// What the CUDA twins of attention layers share. A block handles one event, a warp one node of it at
-/// a time. The slots of a node are its incoming edges in order, then the loop that was added to it;
+/// What the CUDA twins of attention layers share in both directions. A block handles one event, a warp
+/// one node of it at a time. The slots of a node are its incoming edges in order, then the loop that was added to it;
 /// arrays with a row a slot have E + N rows, those of one node side by side. A warp sees its lanes in
 /// two ways: HeadLanes (slots x heads) for numbers a head, ChannelLanes (heads x channels) for products
 /// along the channels.
@@ -45,14 +45,6 @@ __device__ inline Event event_of(AttentionBatch const& g)
 {
     std::int32_t const begin = g.row_ptr[blockIdx.x], end = g.row_ptr[blockIdx.x + 1];
     return {blockIdx.x, begin, end, g.edge_ptr[begin], g.edge_ptr[end]};
-}
-__device__ inline int warp_index()
-{
-    return static_cast<int>(threadIdx.x) / kWarp;
-}
-__device__ inline int lane_index()
-{
-    return static_cast<int>(threadIdx.x) % kWarp;
 }
 
 struct Slots {
@@ -198,188 +190,33 @@ struct Exponent {
     float value, slope;
 };
 
-struct AttentionOutputs {
-    float const* rows;  ///< (N, H, C): what is averaged
-    float const* bias;  ///< (W) or null
-    float* y;
-    float* lse;  ///< log-sum-exp of node 0; nodes are `lse_step` apart
-    std::int64_t lse_step;
-    float *alpha, *alpha_loop;  ///< or null
-};
-
-/// y of a target += its sources' rows, weighted: heads first .. first + lanes.heads - 1, `weight(n)`
-/// for the lane's head. The rest of y is set at first. `shared`: 32 numbers of the warp.
-template <class Weight>
-__device__ void aggregate(AttentionBatch const& g,
-                          Slots const& s,
-                          HeadLanes const& lanes,
-                          int first,
-                          AttentionOutputs const& out,
-                          float* shared,
-                          Weight const& weight)
+template <class Inputs>
+std::int64_t num_features(Inputs const& in)
 {
-    int const lane = lane_index();
-    int const heads = min(lanes.heads, g.heads - first);
-    int const end = g.mean_heads ? g.channels : heads * g.channels;
-#pragma unroll 1
-    for (int c0 = 0; c0 < end; c0 += kWarp * kColumns) {
-        float sum[kColumns] = {};
-        int head[kColumns];
-#pragma unroll
-        for (int q = 0; q < kColumns; ++q)
-            head[q] = (c0 + q * kWarp + lane) / g.channels;
-#pragma unroll 1
-        for (int n0 = 0; n0 < s.count; n0 += lanes.slots) {
-            int const n = n0 + lanes.slot;
-            __syncwarp();
-            shared[lane] = n < s.count && first + lanes.head < g.heads ? weight(n) : 0.0F;
-            __syncwarp();
-#pragma unroll 2
-            for (int m = 0; m < min(lanes.slots, s.count - n0); ++m) {
-                float const* const w = shared + m * lanes.heads;
-                float const* row = out.rows + std::int64_t{source_of(g, s, n0 + m)} * g.step()
-                                   + first * g.channels + c0 + lane;
-#pragma unroll 1
-                for (int k = 0; k < (g.mean_heads ? heads : 1); ++k, row += g.channels)
-#pragma unroll
-                    for (int q = 0; q < kColumns; ++q)
-                        if (c0 + q * kWarp + lane < end)
-                            sum[q] += w[g.mean_heads ? k : head[q]] * row[q * kWarp];
-            }
-        }
-        int const column = (g.mean_heads ? 0 : first * g.channels) + c0 + lane;
-        float* const y = out.y + std::int64_t{s.target} * g.width() + column;
-#pragma unroll
-        for (int q = 0; q < kColumns; ++q) {
-            if (c0 + q * kWarp + lane >= end) continue;
-            float start = out.bias != nullptr ? out.bias[column + q * kWarp] : 0.0F;
-            if (g.mean_heads && first > 0) start = y[q * kWarp];
-            y[q * kWarp] = start + sum[q] * g.scale();
-        }
-    }
+    return in.edge.rank == 0 ? 0 : in.edge.shape[1];
 }
-
-/// Forward of one target by a warp: exponent(s, n, k) of slot n and head k.
-template <class F>
-__device__ void attend(AttentionBatch const& g,
-                       Event const& event,
-                       DropoutKey const& key,
-                       Slots const& s,
-                       AttentionOutputs const& out,
-                       float* shared,
-                       F const& exponent)
+inline float* floats(TensorRef const& t)
 {
-    HeadLanes const lanes(g.heads);
-    float* const lse = out.lse + s.target * out.lse_step;
-#pragma unroll 1
-    for (int first = 0; first < g.heads; first += lanes.heads) {
-        int const k = first + lanes.head;
-        int const end = k < g.heads ? s.count : 0;
-        float top = s.count > 0 ? kLeftOut : 0.0F, sum = 0;
-#pragma unroll 1
-        for (int n = lanes.slot; n < end; n += lanes.slots)
-            top = fmaxf(top, exponent(s, n, k).value);
-        top = lanes.reduce(top, Maximum{});
-#pragma unroll 1
-        for (int n = lanes.slot; n < end; n += lanes.slots)
-            sum += exp_or_zero(exponent(s, n, k).value - top);
-        sum = lanes.reduce(sum, Plus{});
-        float const scale = 1.0F / (sum + 1e-16F);
-        if (k < g.heads && lanes.slot == 0) lse[k] = top + logf(sum > 1 ? sum : 1.0F);
-        auto const alpha = [&](int n) {
-            return exp_or_zero(exponent(s, n, k).value - top) * scale;
-        };
-        if (out.alpha != nullptr || out.alpha_loop != nullptr)
-#pragma unroll 1
-            for (int n = lanes.slot; n < end; n += lanes.slots) {
-                bool const loop = n == s.degree;
-                std::int64_t const row = loop ? s.target : s.edge + n;
-                float* const to = loop ? out.alpha_loop : out.alpha;
-                if (to != nullptr) to[row * g.heads + k] = alpha(n);
-            }
-        aggregate(g, s, lanes, first, out, shared,
-                  [&](int n) { return alpha(n) * factor_of(g, event, key, s, n, k); });
-    }
-    int const padding = static_cast<int>(padded_heads(g.heads)) - g.heads;
-    if (lane_index() < padding) lse[g.heads + lane_index()] = 0;
+    return static_cast<float*>(t.data);
 }
-
-/// What the backward pass keeps a slot, (E + N, H), and needs to make it.
-struct AttentionGradients {
-    float const* rows;  ///< (N, H, C)
-    float const* lse;
-    std::int64_t lse_step;
-    float const* dy;  ///< (N, W)
-    float* weight;    ///< slots: after dropout
-    float* gradient;  ///< slots: of the exponent before the leaky ReLU
-    float* dtarget;   ///< (N, H): its sums over the slots of a target; or null
-};
-
-/// Backward of the softmax of one target by a warp, for itself: weight and gradient of its slots.
-template <class F>
-__device__ void softmax_backward(AttentionBatch const& g,
-                                 Event const& event,
-                                 DropoutKey const& key,
-                                 Slots const& s,
-                                 AttentionGradients const& t,
-                                 F const& exponent)
+/// `rows` (N, H, C): what is averaged.
+template <class Inputs, class Options>
+AttentionBatch attention_batch(Inputs const& in,
+                               TensorRef const& rows,
+                               Options const& options,
+                               float* loop_features)
 {
-    float const* const dy = t.dy + std::int64_t{s.target} * g.width();
-    ChannelLanes const channels(g.channels);
-#pragma unroll 1
-    for (int n = 0; n < s.count; ++n) {
-        float const* const row = t.rows + std::int64_t{source_of(g, s, n)} * g.step();
-        each_head_sum(
-            channels, g.heads, g.channels,
-            [&](int k, int c) { return dy[g.column(k, c)] * row[k * g.channels + c]; },
-            [&](int k, float sum) { t.gradient[(s.row + n) * g.heads + k] = sum * g.scale(); });
-    }
-    __syncwarp();
-    HeadLanes const lanes(g.heads);
-#pragma unroll 1
-    for (int first = 0; first < g.heads; first += lanes.heads) {
-        int const k = first + lanes.head;
-        int const end = k < g.heads ? s.count : 0;
-        float const lse = k < g.heads ? t.lse[s.target * t.lse_step + k] : 0.0F;
-        float average = 0, sum = 0;
-#pragma unroll 1
-        for (int n = lanes.slot; n < end; n += lanes.slots) {
-            std::int64_t const at = (s.row + n) * g.heads + k;
-            float const weight =
-                exp_or_zero(exponent(s, n, k).value - lse) * factor_of(g, event, key, s, n, k);
-            t.weight[at] = weight;
-            average += weight * t.gradient[at];
-        }
-        average = lanes.reduce(average, Plus{});
-#pragma unroll 1
-        for (int n = lanes.slot; n < end; n += lanes.slots) {
-            std::int64_t const at = (s.row + n) * g.heads + k;
-            Exponent const e = exponent(s, n, k);
-            float const factor = t.weight[at] != 0 ? key.factor : 0.0F;  // no weight, no gradient
-            float const d =
-                exp_or_zero(e.value - lse) * e.slope * (factor * t.gradient[at] - average);
-            t.gradient[at] = d;
-            sum += d;
-        }
-        sum = lanes.reduce(sum, Plus{});
-        if (t.dtarget != nullptr && k < g.heads && lanes.slot == 0)
-            t.dtarget[std::int64_t{s.target} * g.heads + k] = sum;
-    }
-    __syncwarp();
-}
-
-/// The event's column sums of dy, (W).
-__device__ inline void sum_bias(AttentionBatch const& g,
-                                Event const& event,
-                                float const* dy,
-                                float* partial)
-{
-    int const width = g.width();
-    for (int c = static_cast<int>(threadIdx.x); c < width; c += kAttentionThreads) {
-        float sum = 0;
-        for (std::int32_t i = event.begin; i < event.end; ++i)
-            sum += dy[std::int64_t{i} * width + c];
-        partial[std::int64_t{event.number} * width + c] = sum;
-    }
+    return {.heads = static_cast<int>(rows.shape[1]),
+            .channels = static_cast<int>(rows.shape[2]),
+            .features = static_cast<int>(num_features(in)),
+            .add_loops = options.loops == SelfLoops::add,
+            .mean_heads = options.merge == HeadMerge::mean,
+            .slope = options.slope,
+            .row_ptr = static_cast<std::int32_t const*>(in.row_ptr.data),
+            .edge_ptr = static_cast<std::int32_t const*>(in.edge_ptr.data),
+            .source = static_cast<std::int32_t const*>(in.source.data),
+            .edge = floats(in.edge),
+            .loop_features = loop_features,
+            .dropout = DeviceDropout(options.dropout)};
 }
 }  // namespace calofuse::cuda

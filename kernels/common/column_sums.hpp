@@ -1,13 +1,25 @@
 /// \file kernels/common/column_sums.hpp
-/// Sums over the rows of a matrix on a GPU, as bias gradients need them: one partial sum for each block
-/// of rows, for the caller to add in order.
+/// The sums over the rows of a matrix as one row that the caller adds (conv2d).
 #pragma once
 
-#include "runtime/context.hpp"
+#include "kernels/common/columns.cuh"
 
 namespace calofuse::cuda {
-/// Partial sums that `rows` rows make.
-std::int64_t column_sum_blocks(std::int64_t rows);
-/// sums (column_sum_blocks(N), C) of x (N, C); rows (1) on the device: so many of N exist; null: all.
-void column_sums(Context& ctx, View<float const, 2> x, std::int32_t const* rows, float* sums);
+inline std::int64_t column_sum_blocks(std::int64_t rows)
+{
+    return rows > 0 ? 1 : 0;
+}
+struct StoreColumn {
+    float* out;
+    __device__ void operator()(std::int64_t c, double sum) const
+    {
+        out[c] = static_cast<float>(sum);
+    }
+};
+/// sums (1, C) of x (N, C)
+inline void column_sums(Context& ctx, View<float const, 2> x, std::int32_t const* rows, float* sums)
+{
+    column_sums(ctx, "column_sums", Columns(x.shape[0], x.shape[1], rows),
+                MatrixEntry<double, float>{x.data, x.shape[1]}, StoreColumn{sums});
+}
 }  // namespace calofuse::cuda

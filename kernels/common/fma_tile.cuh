@@ -27,6 +27,16 @@ struct FmaTile {
             for (float& s : row)
                 s = 0;
     }
+    /// f(row, column, sum) for the sums of this thread, by rows.
+    template <class F>
+    __device__ void each(F const& f) const
+    {
+#pragma unroll
+        for (int r = 0; r < kThreadRows; ++r)
+#pragma unroll
+            for (int c = 0; c < kThreadColumns; ++c)
+                f(first_row() + r, first_column() + c, sum[r][c]);
+    }
     /// sum += A B, depth by depth. Row r of A is at a + row[r]; b (kTileDepth, pitch) is at this
     /// thread's first column. Shared memory, 16-byte aligned.
     __device__ void multiply(float const* a,

@@ -33,22 +33,13 @@ struct CellLimits {
     }
 };
 
-__device__ inline int lane_id()
-{
-    return static_cast<int>(threadIdx.x % kWarp);
-}
-__device__ inline std::uint32_t lanes_below()
-{
-    return (1U << (threadIdx.x % kWarp)) - 1U;
-}
-
 /// f(cell) for all 256, padding included; all lanes of the warp do it together.
 template <class F>
 __device__ void for_cells(F&& f)
 {
 #pragma unroll 1
     for (int base = 0; base < kPaddedCells; base += kWarp)
-        f(base + lane_id());
+        f(base + lane_index());
 }
 
 /// Energies of all cells: energy(cell) is asked for real cells only.
@@ -64,8 +55,8 @@ __device__ inline double total_energy(HitCells const& e)
 {
     constexpr int kSums = 8;
     double sum = 0;
-    if (lane_id() < kSums)
-        for (int k = lane_id(); k < kNumCells - 1; k += kSums)
+    if (lane_index() < kSums)
+        for (int k = lane_index(); k < kNumCells - 1; k += kSums)
             sum += static_cast<double>(e.energy[k]);
     double total = static_cast<double>(e.energy[kNumCells - 1]);
     for (int s = 0; s < kSums; ++s)
@@ -80,10 +71,10 @@ __device__ inline void link_hits(HitCells& e)
     __syncwarp();
 #pragma unroll 1
     for (int base = kPaddedCells - kWarp; base >= 0; base -= kWarp) {
-        int const k = base + lane_id();
+        int const k = base + lane_index();
         std::uint8_t const hit = e.label[k];
         std::uint32_t const peers = __match_any_sync(kFullMask, static_cast<unsigned>(hit));
-        std::uint32_t const later = peers & ~lanes_below() & ~(1U << lane_id());
+        std::uint32_t const later = peers & ~lanes_below() & ~(1U << lane_index());
         if (hit != kNoHit)
             e.next[k] =
                 later != 0 ? static_cast<std::uint8_t>(base + __ffs(later) - 1) : e.first[hit];
@@ -122,15 +113,15 @@ __device__ void write_hits(HitCells& e, int num_hits, float* stage, float* x, F&
     double const total = total_energy(e);
     EventSums const event{total, log1p_nonnegative(static_cast<float>(total)), num_cells, num_hits};
     for (int base = 0; base < num_hits; base += kWarp) {
-        int const hit = base + lane_id();
+        int const hit = base + lane_index();
         if (hit < num_hits) {
-            float* const f = stage + lane_id() * kStageRow;
+            float* const f = stage + lane_index() * kStageRow;
             HitSums const s = sum_hit(e, hit);
             node(hit, write_hit(event, s, module_of_cell(s.largest), f), s, f);
         }
         __syncwarp();
         int const count = min(kWarp, num_hits - base) * kNumHitFeatures;
-        for (int i = lane_id(); i < count; i += kWarp)
+        for (int i = lane_index(); i < count; i += kWarp)
             x[base * kNumHitFeatures + i] = stage[i + i / kNumHitFeatures];
         __syncwarp();
     }
@@ -164,8 +155,8 @@ __device__ inline int label_cells(HitCells& e)
 #pragma unroll 1
     for (int word = 0; word < kPaddedCells / kWarp; ++word) {
         std::uint32_t const on = e.on[word];
-        if ((on >> lane_id() & 1U) != 0)
-            e.label[word * kWarp + lane_id()] =
+        if ((on >> lane_index() & 1U) != 0)
+            e.label[word * kWarp + lane_index()] =
                 static_cast<std::uint8_t>(count + __popc(on & lanes_below()));
         count += __popc(on);
     }
@@ -186,12 +177,12 @@ __device__ inline std::uint64_t bits_from(std::uint32_t const* on, int begin, in
 __device__ inline int label_components(HitCells& e)
 {
     int count = 0;
-    if (lane_id() < kNumModules) {
-        bool const centre = lane_id() == kCentreModule;
+    if (lane_index() < kNumModules) {
+        bool const centre = lane_index() == kCentreModule;
         Board const board{centre ? kCentreBoard.side : kOuterBoard.side,
                           centre ? kCentreBoard.not_left : kOuterBoard.not_left,
                           centre ? kCentreBoard.not_right : kOuterBoard.not_right};
-        int const begin = module_begin(lane_id());
+        int const begin = module_begin(lane_index());
         std::uint64_t rest = bits_from(e.on, begin, board.side * board.side);
         for (; rest != 0; ++count) {
             std::uint64_t component = first_component(board, rest);
@@ -218,7 +209,7 @@ __device__ inline int take_first(std::uint32_t& word)
     if (holders == 0) return -1;
     int const holder = __ffs(static_cast<int>(holders)) - 1;
     std::uint32_t const of_holder = __shfl_sync(kFullMask, word, holder);
-    if (lane_id() == holder) word &= word - 1;
+    if (lane_index() == holder) word &= word - 1;
     return holder * kWarp + __ffs(static_cast<int>(of_holder)) - 1;
 }
 
@@ -226,16 +217,16 @@ __device__ inline int take_first(std::uint32_t& word)
 __device__ inline int label_global_components(HitCells& e)
 {
     constexpr int kWords = kPaddedCells / kWarp;
-    bool const has_word = lane_id() < kWords;
-    std::uint32_t rest = has_word ? e.on[lane_id()] : 0;
+    bool const has_word = lane_index() < kWords;
+    std::uint32_t rest = has_word ? e.on[lane_index()] : 0;
     int count = 0;
     for (int seed = take_first(rest); seed >= 0; seed = take_first(rest), ++count) {
         std::uint32_t frontier = 0;
         for (int cell = seed; cell >= 0; cell = take_first(frontier)) {
-            if (lane_id() == 0) e.label[cell] = static_cast<std::uint8_t>(count);
-            std::uint64_t const touching = has_word ? kTouch.of[cell][lane_id() / 2] : 0;
+            if (lane_index() == 0) e.label[cell] = static_cast<std::uint8_t>(count);
+            std::uint64_t const touching = has_word ? kTouch.of[cell][lane_index() / 2] : 0;
             std::uint32_t const found =
-                static_cast<std::uint32_t>(touching >> (lane_id() % 2 * 32)) & rest;
+                static_cast<std::uint32_t>(touching >> (lane_index() % 2 * 32)) & rest;
             frontier |= found;
             rest &= ~found;
         }
@@ -291,7 +282,7 @@ __device__ inline int drop_weak_hits(HitCells& e, int num_hits, double min_sum)
     link_hits(e);
     int kept = 0;
     for (int base = 0; base < num_hits; base += kWarp) {
-        int const hit = base + lane_id();
+        int const hit = base + lane_index();
         bool keep = false;
         if (hit < num_hits) {
             int cell = e.first[hit];
@@ -318,10 +309,10 @@ __device__ inline int find_hits(HitCells& e, HitOptions const& options, CellLimi
 {
     for_cells([&](int k) {
         std::uint32_t const on = __ballot_sync(kFullMask, k < kNumCells && e.energy[k] > limits(k));
-        if (lane_id() == 0) e.on[k / kWarp] = on;
-        e.label[k] = (on >> lane_id() & 1U) != 0 ? 0 : kNoHit;
+        if (lane_index() == 0) e.on[k / kWarp] = on;
+        e.label[k] = (on >> lane_index() & 1U) != 0 ? 0 : kNoHit;
     });
-    if (lane_id() < 2) e.on[kPaddedCells / kWarp + lane_id()] = 0;
+    if (lane_index() < 2) e.on[kPaddedCells / kWarp + lane_index()] = 0;
     __syncwarp();
     int count = 0;
     switch (options.rule) {

@@ -23,6 +23,8 @@ struct Rows {
     {
         return ptr == nullptr ? static_cast<std::int32_t>(capacity) : ptr[graphs];
     }
+    /// (1) on the device: what count() reads; null: all rows exist
+    std::int32_t const* exist() const { return ptr == nullptr ? nullptr : ptr + graphs; }
     /// The graph that has this row, found by a whole warp: each turn leaves a 32nd of the graphs.
     __device__ std::int32_t graph_of(std::int32_t row, int lane) const
     {
@@ -42,9 +44,8 @@ struct Rows {
 template <class F>
 __global__ void __launch_bounds__(kNodeThreads, 4) each_node_warp_kernel(Rows rows, F f)
 {
-    std::int64_t const node = std::int64_t{blockIdx.x} * kNodesPerBlock + threadIdx.x / kWarp;
-    if (node < rows.count())
-        f(static_cast<std::int32_t>(node), static_cast<int>(threadIdx.x % kWarp));
+    std::int64_t const node = std::int64_t{blockIdx.x} * kNodesPerBlock + warp_index();
+    if (node < rows.count()) f(static_cast<std::int32_t>(node), lane_index());
 }
 template <class F>
 void each_node_warp(Context& ctx, char const* name, Rows const& rows, F const& f)
@@ -65,40 +66,5 @@ void each_node(Context& ctx, char const* name, Rows const& rows, F const& f)
 {
     launch(ctx, {name, blocks_for(rows.capacity, kNodeThreads), kNodeThreads}, each_node_kernel<F>,
            rows, f);
-}
-
-inline constexpr int kSumRows = 1024;  ///< of a partial sum
-inline constexpr int kSumLanes = 8;    ///< threads that share a column of a partial sum
-
-/// partial[block][column] = sum over the block's rows of f(row, column), in double.
-template <class F>
-__global__ void __launch_bounds__(kWarp* kSumLanes)
-    column_sums_kernel(Rows rows, std::int64_t columns, F f, double* partial)
-{
-    __shared__ double of_lane[kSumLanes][kWarp + 1];
-    std::int64_t const column = std::int64_t{blockIdx.y} * kWarp + threadIdx.x;
-    std::int32_t const count = rows.count();
-    double sum = 0;
-    for (int k = static_cast<int>(threadIdx.y); k < kSumRows; k += kSumLanes) {
-        std::int64_t const row = std::int64_t{blockIdx.x} * kSumRows + k;
-        if (row < count && column < columns) sum += f(static_cast<std::int32_t>(row), column);
-    }
-    of_lane[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y != 0 || column >= columns) return;
-    for (int k = 1; k < kSumLanes; ++k)
-        sum += of_lane[k][threadIdx.x];
-    partial[blockIdx.x * columns + column] = sum;
-}
-/// out[column] += sum over the rows that exist of f(row, column)
-template <class F>
-void add_column_sums(
-    Context& ctx, char const* name, Rows const& rows, std::int64_t columns, F const& f, float* out)
-{
-    unsigned const parts = blocks_for(rows.capacity, kSumRows);
-    auto const partial = ctx.scratch<double>(parts * columns);
-    launch(ctx, {name, dim3(parts, blocks_for(columns, kWarp)), dim3(kWarp, kSumLanes)},
-           column_sums_kernel<F>, rows, columns, f, partial.data());
-    add_partials<double>(ctx, name, partial.data(), parts, columns, out);
 }
 }  // namespace calofuse::cuda

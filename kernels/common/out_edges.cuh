@@ -55,7 +55,7 @@ struct CountOutEdges {
 
 /// One warp a graph. Its lists take the places of its edges: `last` holds counts before, begins in
 /// between and ends after. 32 edges at a time find their rank among those of the same source.
-static __global__ void __launch_bounds__(kNodeThreads)
+static __global__ void __launch_bounds__(kWarp)
     place_out_edges_kernel(Rows rows,
                            InEdges in,
                            std::int32_t const* target_of,
@@ -64,19 +64,13 @@ static __global__ void __launch_bounds__(kNodeThreads)
                            std::int32_t* edge,
                            std::int32_t* target)
 {
-    std::int64_t const graph = std::int64_t{blockIdx.x} * kNodesPerBlock + threadIdx.x / kWarp;
-    if (graph >= rows.graphs) return;
-    unsigned const lane = threadIdx.x % kWarp;
-    std::int32_t const begin = rows.ptr[graph], end = rows.ptr[graph + 1];
+    int const lane = lane_index();
+    std::int32_t const begin = rows.ptr[blockIdx.x], end = rows.ptr[blockIdx.x + 1];
     auto place = static_cast<std::int32_t>(in.begin(begin));
     for (std::int32_t j0 = begin; j0 < end; j0 += kWarp) {
-        std::int32_t const j = j0 + static_cast<std::int32_t>(lane);
+        std::int32_t const j = j0 + lane;
         std::int32_t const own = j < end ? last[j] : 0;
-        std::int32_t sum = own;
-        for (int offset = 1; offset < kWarp; offset *= 2) {
-            std::int32_t const below = __shfl_up_sync(kFullMask, sum, offset);
-            if (static_cast<int>(lane) >= offset) sum += below;
-        }
+        std::int32_t const sum = warp_scan(own);
         if (j < end) first[j] = last[j] = place + sum - own;
         place += __shfl_sync(kFullMask, sum, kWarp - 1);
     }
@@ -87,7 +81,7 @@ static __global__ void __launch_bounds__(kNodeThreads)
         unsigned const peers = __match_any_sync(kFullMask, j);
         std::int32_t const free = j >= 0 ? last[j] : 0;
         __syncwarp();
-        unsigned const lower = peers & ((1U << lane) - 1);
+        unsigned const lower = peers & lanes_below();
         if (j >= 0) {
             std::int32_t const at = free + __popc(lower);
             edge[at] = static_cast<std::int32_t>(e);
@@ -110,7 +104,7 @@ class OutEdgeLists {
         auto const target_of = ctx.scratch<std::int32_t>(in.capacity);
         ctx.fill_zero(last_.data(), static_cast<std::size_t>(last_.size()) * sizeof(std::int32_t));
         each_node(ctx, "count_out_edges", rows, CountOutEdges{in, last_.data(), target_of.data()});
-        launch(ctx, {"place_out_edges", blocks_for(rows.graphs, kNodesPerBlock), kNodeThreads},
+        launch(ctx, {"place_out_edges", static_cast<unsigned>(rows.graphs), kWarp},
                place_out_edges_kernel, rows, in, target_of.data(), first_.data(), last_.data(),
                edge_.data(), target_.data());
     }

@@ -1,5 +1,5 @@
 /// \file kernels/common/reduce.cuh
-/// Sums and maxima over a warp or a block in a fixed order: the same bits on every run.
+/// Sums, maxima and running sums over a warp or a block in a fixed order: the same bits on every run.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ __device__ T block_reduce(T value, Op op)
     constexpr int kWarps = kThreads / kWarp;
     __shared__ T of_warp[kWarps];
     value = warp_reduce(value, op);
-    if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = value;
+    if (lane_index() == 0) of_warp[warp_index()] = value;
     __syncthreads();
     T out = of_warp[0];
     for (int w = 1; w < kWarps; ++w)
@@ -65,33 +65,39 @@ __device__ T block_sum(T value)
     return block_reduce<kThreads>(value, Plus{});
 }
 
-/// out[i] += partial[0][i] + partial[1][i] + .., summed in A; partial is (count, n). How kernels add up
-/// over blocks: each block writes its own row, no atomics. Many rows are added in shares of 64 first.
-template <class A, class T, class Out>
-void add_partials(
-    Context& ctx, char const* name, T const* partial, std::int64_t count, std::int64_t n, Out* out)
+/// Sum over the lanes of a warp up to this one.
+template <class T>
+__device__ T warp_scan(T value)
 {
-    constexpr std::int64_t kShare = 64;
-    if (count <= kShare) {
-        for_each(ctx, name, n, [=] __device__(std::int64_t i) {
-            A sum = 0;
-            for (std::int64_t p = 0; p < count; ++p)
-                sum += static_cast<A>(partial[p * n + i]);
-            out[i] += static_cast<Out>(sum);
-        });
-        return;
+    int const lane = lane_index();
+    for (int offset = 1; offset < kWarp; offset *= 2) {
+        T const below = __shfl_up_sync(kFullMask, value, offset);
+        if (lane >= offset) value += below;
     }
-    std::int64_t const shares = (count + kShare - 1) / kShare;
-    auto const memory = ctx.scratch<A>(shares * n);
-    A* const sums = memory.data();
-    for_each(ctx, name, shares * n, [=] __device__(std::int64_t i) {
-        std::int64_t const first = i / n * kShare;
-        std::int64_t const end = first + kShare < count ? first + kShare : count;
-        A sum = 0;
-        for (std::int64_t p = first; p < end; ++p)
-            sum += static_cast<A>(partial[p * n + i % n]);
-        sums[i] = sum;
-    });
-    add_partials<A>(ctx, name, static_cast<A const*>(sums), shares, n, out);
+    return value;
+}
+
+/// Sum over the threads of a block before this one, and over all; each of the kThreads must take part.
+template <int kThreads, class T>
+__device__ T sum_before(T value, T* total)
+{
+    constexpr int kWarps = kThreads / kWarp;
+    static_assert(kThreads % kWarp == 0 && kWarps <= kWarp);
+    __shared__ T of_warp[kWarps];
+    int const warp = warp_index(), lane = lane_index();
+    T const upto = warp_scan(value);
+    if (lane == kWarp - 1) of_warp[warp] = upto;
+    __syncthreads();
+    if (warp == 0) {
+        T const upto_warp = warp_scan(lane < kWarps ? of_warp[lane] : T{0});
+        if (lane < kWarps) of_warp[lane] = upto_warp;
+    }
+    __syncthreads();
+    T before = __shfl_up_sync(kFullMask, upto, 1);
+    if (lane == 0) before = 0;
+    if (warp > 0) before += of_warp[warp - 1];
+    *total = of_warp[kWarps - 1];
+    __syncthreads();
+    return before;
 }
 }  // namespace calofuse::cuda

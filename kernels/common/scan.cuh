@@ -2,39 +2,11 @@
 /// Counts become the ends of their ranges: how ragged outputs are laid out without the host.
 #pragma once
 
-#include "kernels/common/launch.cuh"
+#include "kernels/common/reduce.cuh"
 
 namespace calofuse::cuda {
-/// Inclusive sum over the lanes of a warp.
-__device__ inline std::int32_t warp_scan(std::int32_t value)
-{
-    int const lane = threadIdx.x % kWarp;
-    for (int offset = 1; offset < kWarp; offset *= 2) {
-        std::int32_t const below = __shfl_up_sync(kFullMask, value, offset);
-        if (lane >= offset) value += below;
-    }
-    return value;
-}
-
 inline constexpr int kScanThreads = 1024;
 inline constexpr std::int64_t kScanShare = 16 * kScanThreads;  ///< counts of one block
-
-/// Inclusive sum over the threads of a block; all of them must take part.
-__device__ inline std::int32_t block_scan(std::int32_t value, std::int32_t* total)
-{
-    constexpr int kWarps = kScanThreads / kWarp;
-    __shared__ std::int32_t of_warp[kWarps];
-    int const warp = threadIdx.x / kWarp;
-    value = warp_scan(value);
-    if (threadIdx.x % kWarp == kWarp - 1) of_warp[warp] = value;
-    __syncthreads();
-    if (warp == 0) of_warp[threadIdx.x] = warp_scan(of_warp[threadIdx.x]);
-    __syncthreads();
-    if (warp > 0) value += of_warp[warp - 1];
-    *total = of_warp[kWarps - 1];
-    __syncthreads();
-    return value;
-}
 
 /// The counts that this block has a share in; `rows` may be null.
 struct ScanRange {
@@ -57,9 +29,8 @@ static __global__ __launch_bounds__(kScanThreads) void scan_shares_kernel(std::i
     std::int32_t sum = 0;
     for (std::int64_t i = range.begin + threadIdx.x; i < range.end; i += kScanThreads)
         sum += ptr[i + 1];
-    std::int32_t total = 0;
-    block_scan(sum, &total);
-    if (threadIdx.x == 0) of_block[1 + blockIdx.x] = total;
+    sum = block_sum<kScanThreads>(sum);
+    if (threadIdx.x == 0) of_block[1 + blockIdx.x] = sum;
 }
 
 /// Shares begin at of_block[b]; null: there is one block, which begins at 0.
@@ -75,8 +46,9 @@ static __global__ __launch_bounds__(kScanThreads) void scan_kernel(std::int32_t*
     for (std::int64_t i = range.begin; i < range.end; i += kScanThreads) {
         std::int64_t const at = i + threadIdx.x;
         std::int32_t total = 0;
-        std::int32_t const sum = block_scan(at < range.end ? ptr[at + 1] : 0, &total);
-        if (at < range.end) ptr[at + 1] = before + sum;
+        std::int32_t const count = at < range.end ? ptr[at + 1] : 0;
+        std::int32_t const sum = before + sum_before<kScanThreads>(count, &total) + count;
+        if (at < range.end) ptr[at + 1] = sum;
         before += total;
     }
 }

@@ -1,41 +1,14 @@
 // The small kernels around the convolutions: sums over blocks, input moments, and both norms. They move
 // a few MB at most; moments take 55 multiply-adds in double a cell.
+#include "kernels/common/columns.cuh"
 #include "kernels/conv/module_cnn_tile.cuh"
 
 namespace calofuse::cuda {
 namespace {
-constexpr int kSumColumns = 32, kSumLanes = 8;
-
-template <class T>
-__global__ void __launch_bounds__(kSumColumns* kSumLanes)
-    module_sums_kernel(ModuleParts parts, T const* part, std::int64_t n, double* out)
-{
-    __shared__ double of_lane[kSumLanes][kSumColumns];
-    int const module = static_cast<int>(blockIdx.y);
-    std::int64_t const column = std::int64_t{blockIdx.x} * kSumColumns + threadIdx.x;
-    T const* const first = part + parts.begin(module) * n + column;
-    std::int64_t const count = parts.of(module);
-    double sum = 0;
-    if (column < n)
-#pragma unroll 4
-        for (std::int64_t i = threadIdx.y; i < count; i += kSumLanes)
-            sum += double{first[i * n]};
-    of_lane[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y > 0 || column >= n) return;
-    for (int lane = 1; lane < kSumLanes; ++lane)
-        sum += of_lane[lane][threadIdx.x];
-    out[module * n + column] = sum;
-}
-
-template <class T>
-void add_up(Context& ctx, ModuleParts parts, T const* part, std::int64_t n, double* out)
-{
-    launch(ctx,
-           {"module_cnn_sums", dim3(blocks_for(n, kSumColumns), kNumModules),
-            dim3(kSumColumns, kSumLanes)},
-           module_sums_kernel<T>, parts, part, n, out);
-}
+struct StoreSum {
+    double* out;
+    __device__ void operator()(std::int64_t i, double sum) const { out[i] = sum; }
+};
 
 constexpr int kMomentThreads = 256, kMomentWidth = 64, kMomentLanes = kMomentThreads / kMomentWidth;
 constexpr int kMomentEvents = 8;  // in shared memory at a time
@@ -193,11 +166,13 @@ CnnPlan::CnnPlan(ModuleCnnWeights const& weights, ModuleCnnOptions const& o, std
 
 void module_sums(Context& ctx, ModuleParts parts, double const* part, std::int64_t n, double* out)
 {
-    add_up(ctx, parts, part, n, out);
+    range_sums(ctx, "module_cnn_sums", kNumModules, parts, n, MatrixEntry<double, double>{part, n},
+               StoreSum{out});
 }
 void module_sums(Context& ctx, ModuleParts parts, float const* part, std::int64_t n, double* out)
 {
-    add_up(ctx, parts, part, n, out);
+    range_sums(ctx, "module_cnn_sums", kNumModules, parts, n, MatrixEntry<double, float>{part, n},
+               StoreSum{out});
 }
 
 void input_moments(Context& ctx, CnnPlan const& plan, View<float const, 2> x, double* sums)

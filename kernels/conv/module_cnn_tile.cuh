@@ -28,6 +28,7 @@ struct ModuleParts {
                    ? 0
                    : centre + (module - (module > kCentreModule ? 1 : 0)) * outer;
     }
+    CALOFUSE_HD std::int64_t end(int module) const { return begin(module) + of(module); }
     CALOFUSE_HD int module_of(std::int64_t part) const
     {
         if (part < centre) return kCentreModule;

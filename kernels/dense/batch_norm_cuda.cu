@@ -114,8 +114,8 @@ void batch_norm_forward(Context& ctx, BatchNormArgs const& args)
     auto* const mean = args.mean.flat<float>().data;
     auto* const variance = args.variance.flat<float>().data;
     if (args.statistics == Statistics::batch)
-        column_sums(ctx, "batch_norm_statistics", rows, channels, Moments{x.data, channels},
-                    FinishMoments{x.data, rows, mean, variance});
+        column_sums(ctx, "batch_norm_statistics", Columns(rows, channels),
+                    Moments{x.data, channels}, FinishMoments{x.data, rows, mean, variance});
     each_column(
         ctx, "batch_norm_forward", rows, channels,
         Normalise{x.data, args.gamma.flat<float const>().data, args.beta.flat<float const>().data,
@@ -135,7 +135,8 @@ void batch_norm_backward(Context& ctx, BatchNormGradArgs const& args)
     double const share =
         args.statistics == Statistics::batch && rows > 0 ? 1.0 / static_cast<double>(rows) : 0.0;
     column_sums(
-        ctx, "batch_norm_gradient_sums", rows, channels, GradientSums{x.data, dy, mean, channels},
+        ctx, "batch_norm_gradient_sums", Columns(rows, channels),
+        GradientSums{x.data, dy, mean, channels},
         FinishGradients{args.gamma.flat<float const>().data, args.variance.flat<float const>().data,
                         args.epsilon, share, args.dgamma.flat<float>().data,
                         args.dbeta.flat<float>().data, scale, level, slope});

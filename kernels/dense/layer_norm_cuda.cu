@@ -240,13 +240,11 @@ struct Backward {
     }
 };
 
-/// Sums of du and du xhat over the rows that exist.
+/// Terms of the sums of du and du xhat.
 struct ParameterSums {
-    Rows rows;
     Saved f;
     __device__ Pair operator()(std::int64_t r, std::int64_t c) const
     {
-        if (r >= rows.count()) return {};
         std::int64_t const i = r * f.shape.width + c;
         float const hat = f.xhat(r, f.x[i]);
         float const du = f.du(r, c, hat, f.gamma[c], f.beta[c], f.dy[i]);
@@ -306,7 +304,8 @@ void layer_norm_backward(Context& ctx, LayerNormGradArgs const& args)
                       .factor = 1.0F / (1.0F - rate),
                       .elu = args.options.activation == LayerNormActivation::elu,
                       .dy = data<float const>(args.dy)};
-    column_sums(ctx, "layer_norm_parameters", rows.capacity, width, ParameterSums{rows, saved},
+    column_sums(ctx, "layer_norm_parameters", Columns(rows.capacity, width, rows.exist()),
+                ParameterSums{saved},
                 AddParameterSums{data<float>(args.dgamma), data<float>(args.dbeta)});
     each_node_warp(ctx, "layer_norm_backward", rows,
                    Backward{saved, data<float>(args.dx), data<float>(args.dshortcut)});

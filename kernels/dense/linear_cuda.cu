@@ -1,41 +1,41 @@
 // Every product of a dense layer is a gemm.
-#include "kernels/common/column_sums.hpp"
+#include "kernels/common/columns.cuh"
 #include "kernels/common/gemm.hpp"
-#include "kernels/common/launch.cuh"
+#include "kernels/common/nodes.cuh"
 #include "kernels/dense/linear_tile.hpp"
 
 namespace calofuse::cuda {
 namespace {
-std::int32_t const* num_rows(TensorRef const& row_ptr)
-{
-    if (row_ptr.empty()) return nullptr;
-    auto const ptr = row_ptr.view<std::int32_t const, 1>();
-    return ptr.data + ptr.size() - 1;
-}
+/// dy of a row for one bias: of the groups whose set it belongs to, in order.
+struct BiasTerm {
+    float const* dy;
+    std::int64_t outputs;
+    int num_groups;
+    std::uint64_t set_of_group;  ///< 4 bits each
 
-/// db += column sums of dy, over the groups of a set and then the blocks of rows, in order.
+    __device__ double operator()(std::int64_t row, std::int64_t bias) const
+    {
+        auto const set = static_cast<unsigned>(bias / outputs);
+        float const* const of_row = dy + row * num_groups * outputs + bias % outputs;
+        double sum = 0;
+        for (int g = 0; g < num_groups; ++g)
+            if ((set_of_group >> (4 * g) & 15U) == set)
+                sum += static_cast<double>(of_row[g * outputs]);
+        return sum;
+    }
+};
+
 void add_bias_gradient(Context& ctx, LinearLayout const& at, LinearGradArgs const& args)
 {
     auto const dy = args.dy.view<float const, 2>();
     auto const db = args.db.flat<float>();
-    std::int64_t const blocks = column_sum_blocks(dy.shape[0]);
-    auto const sums = ctx.scratch<float>(blocks * dy.shape[1]);
-    column_sums(ctx, dy, num_rows(args.row_ptr), sums.data());
-    std::uint64_t set_of_group = 0;  // 4 bits each
+    std::uint64_t set_of_group = 0;
     static_assert(kMaxLinearGroups <= 16);
     for (int g = 0; g < at.num_groups; ++g)
         set_of_group |= static_cast<std::uint64_t>(at.set[static_cast<std::size_t>(g)]) << (4 * g);
-    for_each(ctx, "linear_bias_gradient", db.size(),
-             [db, blocks, set_of_group, part = sums.data(), outputs = at.outputs,
-              num_groups = at.num_groups] __device__(std::int64_t i) {
-                 double sum = 0;
-                 for (int g = 0; g < num_groups; ++g) {
-                     if (static_cast<int>(set_of_group >> (4 * g) & 15U) != i / outputs) continue;
-                     for (std::int64_t b = 0; b < blocks; ++b)
-                         sum += double{part[(b * num_groups + g) * outputs + i % outputs]};
-                 }
-                 db[i] += static_cast<float>(sum);
-             });
+    Rows const rows(args.row_ptr, dy.shape[0]);
+    column_sums(ctx, "linear_bias_gradient", Columns(rows.capacity, db.size(), rows.exist()),
+                BiasTerm{dy.data, at.outputs, at.num_groups, set_of_group}, AddColumn{db.data});
 }
 
 /// f(group, its product) for every group.
@@ -58,7 +58,7 @@ void linear(Context& ctx, LinearArgs const& args)
     GemmArgs forward{.a_stride = x.shape[1],
                      .b_stride = at.outputs,
                      .c_stride = y.shape[1],
-                     .rows = num_rows(args.row_ptr)};
+                     .rows = Rows(args.row_ptr, x.shape[0]).exist()};
     each_product(at, forward, [&](LinearGroup const& group, Product& p) {
         p = {.a = x.data + group.in_begin,
              .b = w.data + group.w_begin,
@@ -76,7 +76,7 @@ void linear_backward(Context& ctx, LinearGradArgs const& args)
     LinearLayout const at(args.groups, args.dy);
     auto const x = args.x.view<float const, 2>(), dy = args.dy.view<float const, 2>();
     auto const w = args.w.flat<float const>();
-    std::int32_t const* const rows = num_rows(args.row_ptr);
+    std::int32_t const* const rows = Rows(args.row_ptr, x.shape[0]).exist();
     if (!args.dx.empty()) {
         GemmArgs data{.b_order = Order::columns,
                       .a_stride = dy.shape[1],

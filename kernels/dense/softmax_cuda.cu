@@ -56,8 +56,8 @@ template <class F>
 __global__ void __launch_bounds__(kThreads, 4)
     each_row(std::int64_t rows, std::int64_t channels, F f)
 {
-    std::int64_t const row = std::int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarp;
-    if (row < rows) f(row * channels, channels, static_cast<int>(threadIdx.x % kWarp));
+    std::int64_t const row = std::int64_t{blockIdx.x} * kRowsPerBlock + warp_index();
+    if (row < rows) f(row * channels, channels, lane_index());
 }
 template <class F>
 void run(Context& ctx, char const* name, TensorRef const& x, F const& f)

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/common/columns.cuh"
 #include "kernels/common/reduce.cuh"
 #include "kernels/graph/adjacency.hpp"
 

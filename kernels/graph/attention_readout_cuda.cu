@@ -21,7 +21,7 @@ struct Graph {
 };
 __device__ Graph graph_of(Graphs const& g)
 {
-    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
+    std::int64_t const b = std::int64_t{blockIdx.x} * kWarps + warp_index();
     if (b >= g.count) return {-1, 0, 0};
     return {b, g.row_ptr[b], g.row_ptr[b + 1]};
 }
@@ -31,7 +31,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void attention_readout_forward_kerne
 {
     Graph const at = graph_of(g);
     if (at.number < 0) return;
-    int const lane = static_cast<int>(threadIdx.x % kWarp);
+    int const lane = lane_index();
     float top = -INFINITY, sum = 0;
     for (std::int64_t i = at.begin + lane; i < at.end; i += kWarp)
         top = fmaxf(top, score[i]);
@@ -62,7 +62,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void attention_readout_backward_kern
 {
     Graph const at = graph_of(g);
     if (at.number < 0) return;
-    int const lane = static_cast<int>(threadIdx.x % kWarp);
+    int const lane = lane_index();
     float const* const in = dy + at.number * g.row;
     for (std::int64_t i = at.begin; i < at.end; ++i) {
         float sum = 0;

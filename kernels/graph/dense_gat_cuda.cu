@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/common/columns.cuh"
 #include "kernels/common/float_math.hpp"
 #include "kernels/common/reduce.cuh"
 #include "kernels/graph/dense_gat.hpp"
@@ -36,8 +37,8 @@ __device__ void project(Sizes const& n,
                         float* self,
                         float* neigh)
 {
-    int const lane = static_cast<int>(threadIdx.x % kWarp);
-    for (int i = static_cast<int>(threadIdx.x / kWarp); i < n.nodes; i += kWarps) {
+    int const lane = lane_index();
+    for (int i = warp_index(); i < n.nodes; i += kWarps) {
         float const* const row = h + (i * n.heads + k) * n.channels;
         float s = 0, t = 0;
         for (int c = lane; c < n.channels; c += kWarp) {
@@ -74,7 +75,7 @@ __device__ void attend_row(Sizes const& n,
                            float* weight,
                            float* alpha)
 {
-    int const lane = static_cast<int>(threadIdx.x % kWarp);
+    int const lane = lane_index();
     float p[2];
 #pragma unroll
     for (int m = 0; m < 2; ++m) {
@@ -183,7 +184,7 @@ __device__ void load_tiles(Sizes const& n, Backward const& t, Head at, int c0, T
 /// From dalpha in s.dp to the gradient of p in place, its sums over rows in dself.
 __device__ void softmax_backward_row(Sizes const& n, Tiles const& s, int i)
 {
-    int const lane = static_cast<int>(threadIdx.x % kWarp);
+    int const lane = lane_index();
     float const* const alpha = s.alpha + i * n.nodes;
     float* const dp = s.dp + i * n.nodes;
     float average = 0, sum = 0;

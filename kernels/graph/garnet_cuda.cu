@@ -67,10 +67,10 @@ template <class F>
 __global__ void __launch_bounds__(kNodeThreads) each_graph_node_kernel(Rows rows, F f)
 {
     std::int64_t const b = blockIdx.x;
-    auto const warp = static_cast<std::int32_t>(blockIdx.y * kNodesPerBlock + threadIdx.x / kWarp);
+    auto const warp = static_cast<std::int32_t>(blockIdx.y * kNodesPerBlock + warp_index());
     auto const warps = static_cast<std::int32_t>(gridDim.y) * kNodesPerBlock;
     for (std::int32_t v = rows.ptr[b] + warp; v < rows.ptr[b + 1]; v += warps)
-        f(b, v, static_cast<int>(threadIdx.x % kWarp));
+        f(b, v, lane_index());
 }
 template <class F>
 void each_graph_node(Context& ctx, char const* name, Rows const& rows, F const& f)

@@ -1,6 +1,7 @@
 // A warp a node, lanes over its channels; the gradient of u is gathered over the edges out of a node.
 #include <cmath>
 
+#include "kernels/common/columns.cuh"
 #include "kernels/common/nodes.cuh"
 #include "kernels/common/out_edges.cuh"
 #include "kernels/graph/gcn.hpp"
@@ -172,15 +173,6 @@ struct WeightGradient {
                 dw[e] += of_edge[e] * root[i] * root[graph.source[e]] + through_degree;
     }
 };
-
-struct Entry {
-    float const* dy;
-    std::int64_t channels;
-    __device__ double operator()(std::int32_t row, std::int64_t c) const
-    {
-        return static_cast<double>(dy[row * channels + c]);
-    }
-};
 }  // namespace
 
 void gcn_forward(Context& ctx, GcnArgs const& args)
@@ -224,7 +216,8 @@ void gcn_backward(Context& ctx, GcnGradArgs const& args)
                                  static_cast<float*>(args.dedge_weight.data)});
     }
     if (!args.dbias.empty())
-        add_column_sums(ctx, "gcn_bias", rows, channels, Entry{dy, channels},
-                        static_cast<float*>(args.dbias.data));
+        column_sums(ctx, "gcn_bias", Columns(rows.capacity, channels, rows.exist()),
+                    MatrixEntry<double, float>{dy, channels},
+                    AddColumn{static_cast<float*>(args.dbias.data)});
 }
 }  // namespace calofuse::cuda

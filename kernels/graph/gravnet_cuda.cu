@@ -45,7 +45,7 @@ struct ListMemory {
 __device__ ListMemory& list_of_warp()
 {
     __shared__ ListMemory lists[kNodesPerBlock];
-    return lists[threadIdx.x / kWarp];
+    return lists[warp_index()];
 }
 
 struct List {
@@ -72,7 +72,7 @@ __device__ List make_list(Inputs const& in, std::int32_t node, int lane, Keep co
         std::int64_t const k = k0 + lane;
         std::int32_t const j = k < in.width ? in.neighbour[node * in.width + k] : -1;
         unsigned const good = __ballot_sync(kFullMask, j >= 0);
-        int const place = j < 0 ? -1 : list.count + __popc(good & ((1U << lane) - 1));
+        int const place = j < 0 ? -1 : list.count + __popc(good & lanes_below());
         float const weight = j < 0 ? 0.0F : gravnet_weight(in.squared_distance(node, j));
         if (j >= 0) {
             memory.row[place] = j;

@@ -3,7 +3,6 @@
 // background lies below it and how much lies below or beside it; the sum of both counts a tie as half
 // a pair. Counts are whole numbers, so their sum is exact in any order; with weights the background
 // is summed up in fixed chunks in double. Bound by memory: the sort moves each key about 5 times.
-#include <cub/block/block_scan.cuh>
 #include <cub/device/device_radix_sort.cuh>
 
 #include "kernels/common/launch.cuh"
@@ -72,17 +71,13 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     scan_chunks_kernel(double* of_chunk, std::int64_t chunks)
 {
-    using Scan = cub::BlockScan<double, kThreads>;
-    __shared__ typename Scan::TempStorage storage;
     double before = 0;
     for (std::int64_t begin = 0; begin < chunks; begin += kThreads) {
         std::int64_t const i = begin + threadIdx.x;
-        double sum = 0;
         double all = 0;
-        Scan(storage).ExclusiveSum(i < chunks ? of_chunk[i] : 0.0, sum, all);
+        double const sum = sum_before<kThreads>(i < chunks ? of_chunk[i] : 0.0, &all);
         if (i < chunks) of_chunk[i] = before + sum;
         before += all;
-        __syncthreads();
     }
 }
 
@@ -90,14 +85,11 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     scan_kernel(BackgroundWeight weight, double const* before_chunk, double* below)
 {
-    using Scan = cub::BlockScan<double, kThreads>;
-    __shared__ typename Scan::TempStorage storage;
     std::int64_t const first = std::int64_t{blockIdx.x} * kPerBlock + threadIdx.x * kPerThread;
-    double sum = 0;
+    double sum = 0, all = 0;
     for (int k = 0; k < kPerThread; ++k)
         sum += weight(first + k);
-    Scan(storage).ExclusiveSum(sum, sum);
-    sum += before_chunk[blockIdx.x];
+    sum = before_chunk[blockIdx.x] + sum_before<kThreads>(sum, &all);
     for (int k = 0; k < kPerThread && first + k <= weight.events; ++k) {
         below[first + k] = sum;
         sum += weight(first + k);

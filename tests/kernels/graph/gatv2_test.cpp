@@ -169,6 +169,7 @@ std::vector<AttentionCase> shapes()
         {.graph = g(8), .heads = 5, .channels = 16, .features = 1, .loops = given},
         {.graph = g(9), .heads = 2, .channels = 64, .rate = 0.2F, .first_event = 5},
         {.graph = g(10), .heads = 1, .channels = 125, .features = 1},
+        {.graph = g(11), .heads = 3, .channels = 50, .features = 6},
         {.graph = random_graph({0}, 1), .heads = 2, .channels = 4, .features = 2},
         {.graph = random_graph({0, 0, 0}, 1), .heads = 2, .channels = 4},
         {.graph = random_graph({0, 7}, 2, 700), .heads = 4, .channels = 4, .rate = 0.1F},
