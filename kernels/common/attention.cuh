@@ -1,9 +1,9 @@
 /// \file kernels/common/attention.cuh
 /// What the CUDA twins of attention layers share in both directions. A block handles one event, a warp
-/// one node of it at a time. The slots of a node are its incoming edges in order, then the loop that was added to it;
-/// arrays with a row a slot have E + N rows, those of one node side by side. A warp sees its lanes in
-/// two ways: HeadLanes (slots x heads) for numbers a head, ChannelLanes (heads x channels) for products
-/// along the channels.
+/// one node of it at a time. The slots of a node are its incoming edges in order, then the loop that was
+/// added to it; arrays with a row a slot have E + N rows, those of one node side by side. A warp sees its
+/// lanes in two ways: HeadLanes (slots x heads) for numbers a head, ChannelLanes (heads x channels) for
+/// products along the channels.
 #pragma once
 
 #include "kernels/common/attention.hpp"

@@ -39,14 +39,19 @@ __global__ void __launch_bounds__(kGemmThreads)
         split ? parts.data + part * parts.size + parts.begin[blockIdx.z % args.count] : p.c;
     std::int64_t const stride = split ? p.n : args.c_stride;
     bool const add = !split && args.write == GemmWrite::add;
-    tile.each([&](int row, int column, float sum) {
-        std::int64_t const i = first_row + row, j = first_column + column;
+#pragma unroll
+    for (int r = 0; r < kThreadRows; ++r) {
+        std::int64_t const i = first_row + FmaTile::first_row() + r;
         if (i >= m) return;
-        if (j >= p.n) return;
-        float& out = c[i * stride + j];
-        float const before = add ? out : (p.bias == nullptr ? 0.0F : p.bias[j]);
-        out = before + sum;
-    });
+#pragma unroll
+        for (int j = 0; j < kThreadColumns; ++j) {
+            std::int64_t const column = first_column + FmaTile::first_column() + j;
+            if (column >= p.n) continue;
+            float& out = c[i * stride + column];
+            float const before = add ? out : (p.bias == nullptr ? 0.0F : p.bias[column]);
+            out = before + tile.sum[r][j];
+        }
+    }
 }
 
 constexpr int kAddThreads = 256;

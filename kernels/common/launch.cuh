@@ -13,19 +13,19 @@ namespace calofuse::cuda {
 inline constexpr int kWarp = 32;
 inline constexpr unsigned kFullMask = 0xffffffffU;
 
-/// Of blocks that are one-dimensional.
+/// Of blocks that are one-dimensional. Unsigned until the end: signed remainders cost registers.
 __device__ inline int warp_index()
 {
-    return static_cast<int>(threadIdx.x) / kWarp;
+    return static_cast<int>(threadIdx.x / kWarp);
 }
 __device__ inline int lane_index()
 {
-    return static_cast<int>(threadIdx.x) % kWarp;
+    return static_cast<int>(threadIdx.x % kWarp);
 }
 /// A bit for each lane before this one.
 __device__ inline unsigned lanes_below()
 {
-    return (1U << static_cast<unsigned>(lane_index())) - 1;
+    return (1U << (threadIdx.x % kWarp)) - 1;
 }
 
 struct Launch {

@@ -12,6 +12,8 @@ struct MaxMemory {
         GemmShared factors;
         float z[kGemmRows][kTileColumns + 1];
     };
+    float largest[kMaxNodes][kTileColumns];
+    std::int32_t best[kMaxNodes][kTileColumns];
     std::int32_t end[kMaxNodes];  ///< of the edges of a node
     std::int32_t target[kGemmRows], source[kGemmRows];
 };
@@ -19,18 +21,17 @@ struct MaxMemory {
 /// Hidden values of the edges in memory, (edge, hidden).
 struct EdgeFactor {
     static constexpr bool kAlongDepth = true;
-    struct Line {
-        std::int32_t target, source;
-    };
+    using Line = int;  // its ends are read again each time: in registers there would be 8 pairs
     using Depth = int;
     EdgeConvGraph const& g;
     MaxMemory const& memory;
 
-    __device__ Line line(std::int64_t e) const { return {memory.target[e], memory.source[e]}; }
+    __device__ Line line(std::int64_t e) const { return static_cast<Line>(e); }
     __device__ Depth depth(std::int64_t h) const { return h < g.hidden ? static_cast<int>(h) : -1; }
     __device__ float load(Line line, Depth h) const
     {
-        return line.source >= 0 && h >= 0 ? g.hidden_of(line.target, line.source, h) : 0.0F;
+        std::int32_t const from = memory.source[line];
+        return from >= 0 && h >= 0 ? g.hidden_of(memory.target[line], from, h) : 0.0F;
     }
 };
 
@@ -50,7 +51,7 @@ __device__ void load_edges(
 }
 
 /// Bound by FLOP: 2 H O for each edge, 4 (H + O) bytes for each node.
-__global__ void __launch_bounds__(kGemmThreads) max_kernel(
+__global__ void __launch_bounds__(kGemmThreads, 4) max_kernel(
     Rows rows, EdgeConvGraph g, float const* w, float const* bias, float* y, std::int32_t* winner)
 {
     __shared__ __align__(16) MaxMemory memory;
@@ -62,15 +63,12 @@ __global__ void __launch_bounds__(kGemmThreads) max_kernel(
     if (thread < kMaxNodes) memory.end[thread] = g.edge_ptr[node + min(thread + 1, nodes)];
     __syncthreads();
     // Each thread keeps the largest of one column for every other node.
-    constexpr int kSharers = kGemmThreads / kTileColumns, kOwn = kMaxNodes / kSharers;
+    constexpr int kSharers = kGemmThreads / kTileColumns;
     int const own_column = thread % kTileColumns, own = thread / kTileColumns;
     int const column = first_column + own_column;
-    float largest[kOwn];
-    std::int32_t best[kOwn];
-#pragma unroll
-    for (int n = 0; n < kOwn; ++n) {
-        largest[n] = 0;
-        best[n] = -1;
+    for (int n = own; n < kMaxNodes; n += kSharers) {
+        memory.largest[n][own_column] = 0;
+        memory.best[n][own_column] = -1;
     }
     float const own_bias = bias != nullptr && column < g.outputs ? bias[column] : 0.0F;
     std::int32_t const begin = g.edge_ptr[node], end = memory.end[kMaxNodes - 1];
@@ -83,25 +81,24 @@ __global__ void __launch_bounds__(kGemmThreads) max_kernel(
         __syncthreads();  // the factors are read; z takes their place
         tile.each([&](int row, int c, float sum) { memory.z[row][c] = sum; });
         __syncthreads();
-#pragma unroll
-        for (int n = 0; n < kOwn; ++n) {
-            int const at = kSharers * n + own;
-            std::int32_t const first = at == 0 ? begin : memory.end[at - 1];
-            for (std::int32_t e = max(first, e0); e < min(memory.end[at], e0 + kGemmRows); ++e) {
+        for (int n = own; n < kMaxNodes; n += kSharers) {
+            std::int32_t const first = n == 0 ? begin : memory.end[n - 1];
+            float largest = memory.largest[n][own_column];
+            std::int32_t best = memory.best[n][own_column];
+            for (std::int32_t e = max(first, e0); e < min(memory.end[n], e0 + kGemmRows); ++e) {
                 float const value = memory.z[e - e0][own_column] + own_bias;
-                bool const larger = best[n] < 0 || value > largest[n];
-                best[n] = larger ? e : best[n];
-                largest[n] = larger ? value : largest[n];
+                bool const larger = best < 0 || value > largest;
+                best = larger ? e : best;
+                largest = larger ? value : largest;
             }
+            memory.largest[n][own_column] = largest;
+            memory.best[n][own_column] = best;
         }
     }
-#pragma unroll
-    for (int n = 0; n < kOwn; ++n) {
-        int const at = kSharers * n + own;
-        if (at >= nodes || column >= g.outputs) continue;
-        std::int64_t const out = static_cast<std::int64_t>(node + at) * g.outputs + column;
-        y[out] = largest[n];
-        winner[out] = best[n];
+    for (int n = own; n < nodes && column < g.outputs; n += kSharers) {
+        std::int64_t const out = static_cast<std::int64_t>(node + n) * g.outputs + column;
+        y[out] = memory.largest[n][own_column];
+        winner[out] = memory.best[n][own_column];
     }
 }
 

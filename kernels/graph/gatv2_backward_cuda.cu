@@ -1,9 +1,9 @@
 // Three passes over the slots, each of which makes the sum u of both ends again: exponents and softmax;
 // what is summed by targets, by edges and over the event; what is summed by sources. The first must have
 // all channels before a gradient is known, the last adds in another order, and keeping u between them
-// would move 4 H C bytes a slot where making it moves as many. Bound by the caches: 5 rows of H C numbers
-// a slot (left three times; right and dy of its target by sources), 7 rows a node from memory; about 22 H C FLOP
-// a slot, and 10 H C for each edge feature.
+// would move 4 H C bytes a slot where making it moves as many. Bound by the caches: 5 rows of H C
+// numbers a slot (left three times; right and dy of the target by sources), from memory 7 rows a node.
+// About 22 H C FLOP a slot, and 10 H C for each edge feature.
 #include "kernels/common/attention_backward.cuh"
 #include "kernels/common/columns.cuh"
 #include "kernels/common/out_edges.cuh"
@@ -192,18 +192,20 @@ __device__ void store_sum(float const (&sum)[kColumns],
     if (c0 + c < columns) out[c0 + c] = total;
 }
 
-__global__ __launch_bounds__(kAttentionThreads) void gatv2_backward_sources_kernel(AttentionBatch g,
-                                                                                   Gatv2Tensors t,
-                                                                                   Gradients d)
+__global__ __launch_bounds__(kAttentionThreads,
+                             9) void gatv2_backward_sources_kernel(AttentionBatch g,
+                                                                   Gatv2Tensors t,
+                                                                   Gradients d)
 {
     Event const event = event_of(g);
     for (std::int32_t j = event.begin + warp_index(); j < event.end; j += kAttentionWarps)
         add_source(g, event, t, d, j);
 }
 
-__global__ __launch_bounds__(kAttentionThreads) void gatv2_backward_targets_kernel(AttentionBatch g,
-                                                                                   Gatv2Tensors t,
-                                                                                   Gradients d)
+__global__ __launch_bounds__(kAttentionThreads,
+                             5) void gatv2_backward_targets_kernel(AttentionBatch g,
+                                                                   Gatv2Tensors t,
+                                                                   Gradients d)
 {
     __shared__ float shared[kAttentionWarps][kTile];
     Event const event = event_of(g);

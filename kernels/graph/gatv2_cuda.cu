@@ -1,5 +1,5 @@
-// As gat_cuda.cu, with exponents from scratch. Bound by memory while the degree is below about 20: 3 rows
-// of H C numbers a node; 7 H C FLOP a slot.
+// As gat_cuda.cu, with exponents from scratch. Bound by memory while the degree is below about 20:
+// 3 rows of H C numbers a node; 7 H C FLOP a slot.
 #include "kernels/common/attention_forward.cuh"
 #include "kernels/graph/gatv2.cuh"
 
