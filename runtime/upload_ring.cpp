@@ -3,10 +3,27 @@
 #include "runtime/config.hpp"
 
 #if CALOFUSE_HAS_CUDA
+#    include <fmt/format.h>
+
 #    include "runtime/cuda_check.cuh"
 
 namespace calofuse {
 namespace {
+std::byte* new_pinned(std::size_t bytes)
+{
+    void* pinned = nullptr;
+    cudaError_t const got = cudaMallocHost(&pinned, bytes);
+    if (got == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        throw Error(Exit::os, "CF-DEV-06",
+                    fmt::format("the system does not let {} MB of the host's memory be pinned",
+                                bytes / 1'000'000),
+                    "lower train.batch_size or train.steps_per_graph: three slots of as many rows");
+    }
+    CALOFUSE_CUDA_CHECK(got);
+    return static_cast<std::byte*>(pinned);
+}
+
 CUevent_st* new_event()
 {
     cudaEvent_t event = nullptr;
@@ -39,9 +56,7 @@ UploadRing::UploadRing(Context& ctx, int slots, std::size_t bytes_per_slot)
     CALOFUSE_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     copies_.reset(stream);
     for (Slot& s : slots_) {
-        void* pinned = nullptr;
-        CALOFUSE_CUDA_CHECK(cudaMallocHost(&pinned, bytes_));
-        s.pinned.reset(static_cast<std::byte*>(pinned));
+        s.pinned.reset(new_pinned(bytes_));
         s.uploaded.reset(new_event());
         s.released.reset(new_event());
         // The memory may be a block that earlier work of the context still uses.

@@ -45,11 +45,9 @@ template <class... P, class... A>
 void launch(Context& ctx, Launch const& how, void (*kernel)(P...), A const&... args)
 {
     if (how.grid.x == 0 || how.grid.y == 0 || how.grid.z == 0) return;
-    constexpr std::size_t kWithoutAsking = 48 * 1024;
+    constexpr std::size_t kWithoutAsking = 40 * 1024;  // 48 KB with what a kernel has besides
     if (how.shared > kWithoutAsking)
-        CALOFUSE_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel),
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                 static_cast<int>(how.shared)));
+        allow_shared_memory(reinterpret_cast<void const*>(kernel), how.shared);
     note_launch(how.name);
     kernel<<<how.grid, how.block, how.shared, ctx.stream()>>>(static_cast<P>(args)...);
     CALOFUSE_CUDA_CHECK(cudaGetLastError());
