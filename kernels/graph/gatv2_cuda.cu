@@ -5,7 +5,7 @@
 
 namespace calofuse::cuda {
 namespace {
-__global__ __launch_bounds__(kAttentionThreads, 8) void gatv2_forward_kernel(AttentionBatch g,
+__global__ __launch_bounds__(kAttentionThreads, 7) void gatv2_forward_kernel(AttentionBatch g,
                                                                              Gatv2Tensors t,
                                                                              AttentionOutputs out)
 {
