@@ -17,7 +17,8 @@ TEST(UploadRing, needs_a_gpu)
 /// The emulator finds at exit what a constructor that throws has not given back.
 TEST(UploadRing, gives_everything_back_where_pinned_memory_runs_out)
 {
-    if (!cuda_emulator::set_option("pinned_kb", "1024")) GTEST_SKIP() << "only the emulator runs out";
+    if (!cuda_emulator::set_option("pinned_kb", "1024"))
+        GTEST_SKIP() << "only the emulator runs out";
     Context ctx = make_context();
     constexpr std::size_t kBytes = 400 << 10;
     EXPECT_NO_THROW(UploadRing(ctx, 2, kBytes));
