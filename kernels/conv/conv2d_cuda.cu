@@ -4,10 +4,9 @@
 //   data gradient    (cell of x) x (tap, output) times  w, transposed
 //   weight gradient  (tap, input) x (cell of y)  times  dy, in parts of cells that are added in order
 // Bound by the multiply-adds (2 kh kw I O flop a cell of y), and for few channels by reading the images.
-#include "kernels/common/column_sums.hpp"
+#include "kernels/common/columns.cuh"
 #include "kernels/common/gemm.cuh"
 #include "kernels/common/gemm.hpp"
-#include "kernels/common/reduce.cuh"
 #include "kernels/common/vendor_library.hpp"
 #include "kernels/conv/conv2d_cudnn.hpp"
 
@@ -273,11 +272,9 @@ void conv2d_backward_own(Context& ctx, Conv2dGradArgs const& args)
     if (args.dbias.empty()) return;
     auto const dbias = args.dbias.flat<float>();
     std::int64_t const cells = args.dy.size() / std::max<std::int64_t>(dbias.size(), 1);
-    auto const sums = ctx.scratch<float>(column_sum_blocks(cells) * dbias.size());
-    column_sums(ctx, {args.dy.flat<float const>().data, {cells, dbias.size()}}, nullptr,
-                sums.data());
-    add_partials<double>(ctx, "conv2d_bias_gradient", sums.data(), column_sum_blocks(cells),
-                         dbias.size(), dbias.data);
+    column_sums(ctx, "conv2d_bias_gradient", Columns(cells, dbias.size()),
+                MatrixEntry<double, float>{args.dy.flat<float const>().data, dbias.size()},
+                AddColumn{dbias.data});
 }
 
 void conv2d_forward(Context& ctx, Conv2dArgs const& args)
