@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "io/hdf5_column.hpp"
-#include "io/store.hpp"
+#include "io/hdf5/column.hpp"
+#include "io/store/store.hpp"
 
 namespace calofuse {
 namespace {

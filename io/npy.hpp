@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/event_quality.hpp"
+#include "io/focalh/event_quality.hpp"
 #include "io/input_file.hpp"
 #include "io/sha256.hpp"
 #include "runtime/event_set.hpp"

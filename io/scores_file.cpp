@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "io/hdf5.hpp"
+#include "io/hdf5/hdf5.hpp"
 #include "runtime/error.hpp"
 #include "runtime/event_set.hpp"
 

@@ -1,6 +1,6 @@
 #include "kernels/graph/knn.hpp"
+#include "models/focalh/hit_options.hpp"
 #include "models/hit_network.hpp"
-#include "models/hit_options.hpp"
 
 namespace calofuse {
 namespace {

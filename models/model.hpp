@@ -5,9 +5,9 @@
 
 #include <memory>
 
-#include "models/event_input.hpp"
-#include "models/parameters.hpp"
-#include "models/tape.hpp"
+#include "models/engine/event_input.hpp"
+#include "models/engine/parameters.hpp"
+#include "models/engine/tape.hpp"
 #include "runtime/options.hpp"
 
 namespace calofuse {

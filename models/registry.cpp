@@ -1,7 +1,7 @@
 #include "models/registry.hpp"
 
+#include "models/focalh/hybrid.hpp"
 #include "models/hit_network.hpp"
-#include "models/hybrid.hpp"
 
 namespace calofuse {
 namespace {

@@ -71,9 +71,9 @@ class Source:
 
     @property
     def name(self):
-        """kernels/graph/gat_cuda.cu -> graph/gat"""
+        """kernels/graph/gat/cuda.cu -> graph/gat"""
         text = os.path.relpath(self.path, ROOT)
-        return re.sub(r"(_cuda)?\.cu$", "", re.sub(r"^kernels/", "", text))
+        return re.sub(r"/cuda(_\w+)?\.cu$", r"\1", re.sub(r"^kernels/", "", text))
 
     def architectures(self, kind="sm"):
         """What the object has machine code for, or with "compute" PTX."""

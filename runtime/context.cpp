@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/device.hpp"
+#include "runtime/device/device.hpp"
 
 #if CALOFUSE_HAS_CUDA
-#    include "runtime/cuda_check.cuh"
+#    include "runtime/device/cuda_check.cuh"
 #endif
 
 namespace calofuse {

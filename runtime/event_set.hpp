@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime/channel_map.hpp"
+#include "runtime/focalh/channel_map.hpp"
 
 namespace calofuse {
+inline namespace focalh_events {  // until runtime/dataset.hpp has taken its place
 /// Class of an event, and the folder name it came from.
 enum class Label : std::uint8_t { hadron = 0, electron = 1, unknown = 255 };
 constexpr char const* name_of(Label label)
@@ -76,4 +77,5 @@ struct EventSet {
         return {adc.data() + i * kNumChannels, kNumChannels};
     }
 };
+}  // namespace focalh_events
 }  // namespace calofuse

@@ -12,8 +12,8 @@
 #include <numeric>
 
 #include "bench/compare/torch_gat.hpp"
-#include "io/event_quality.hpp"
-#include "kernels/calo/event_graph.hpp"
+#include "io/focalh/event_quality.hpp"
+#include "kernels/focalh/event_graph.hpp"
 #include "runtime/buffer.hpp"
 
 namespace calofuse::bench {

@@ -1,5 +1,5 @@
 /// \file bench/compare/torch_common.hpp
-/// What both LibTorch forms of the hybrid network share: its shape (models/hybrid.hpp), initial
+/// What both LibTorch forms of the hybrid network share: its shape (models/focalh/hybrid.hpp), initial
 /// weights, the adjacency of the modules and the scaling of the inputs.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <torch/torch.h>
 #include <vector>
 
-#include "runtime/channel_map.hpp"
+#include "runtime/focalh/channel_map.hpp"
 
 namespace calofuse::bench {
 using torch::Tensor;

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "io/simulator.hpp"
-#include "runtime/channel_map.hpp"
+#include "io/focalh/simulator/simulator.hpp"
+#include "runtime/focalh/channel_map.hpp"
 
 namespace calofuse::bench {
 using torch::Tensor;

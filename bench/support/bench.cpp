@@ -5,11 +5,11 @@
 #include <cstring>
 #include <string_view>
 
-#include "runtime/capture.hpp"
 #include "runtime/config.hpp"
+#include "runtime/device/capture.hpp"
 
 #if CALOFUSE_HAS_CUDA
-#    include "runtime/cuda_check.cuh"
+#    include "runtime/device/cuda_check.cuh"
 #endif
 
 namespace calofuse::bench {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "driver/session.hpp"
+#include "driver/train/session.hpp"
 
 namespace calofuse::commands {
 struct SimulateArgs {

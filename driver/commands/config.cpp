@@ -2,11 +2,11 @@
 /// The resolved settings, as TOML that --config reads back, or as JSON.
 #include <nlohmann/json.hpp>
 
+#include "driver/cli/settings.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/settings.hpp"
 #include "io/config_file.hpp"
-#include "io/simulator_parameters.hpp"
+#include "io/focalh/simulator/parameters.hpp"
 #include "models/registry.hpp"
 
 namespace calofuse::commands {

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/cli/progress.hpp"
+#include "driver/cli/signals.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/progress.hpp"
-#include "driver/signals.hpp"
-#include "io/librarian.hpp"
+#include "io/focalh/librarian.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
 

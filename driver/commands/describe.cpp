@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "driver/arguments.hpp"
+#include "driver/cli/arguments.hpp"
 
 namespace calofuse::commands {
 namespace {
@@ -18,7 +18,7 @@ struct Bound {
     }
 };
 
-/// Of evaluate and predict; the rule is that of driver/store_scorer.hpp.
+/// Of evaluate and predict; the rule is that of driver/train/store_scorer.hpp.
 constexpr char kScoredStore[] =
     "store made by convert; its pedestals are used, unless it is the one of the training or --set "
     "input.pedestals=PED.csv says others";

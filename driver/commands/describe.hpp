@@ -5,8 +5,8 @@
 
 #include <functional>
 
+#include "driver/cli/options.hpp"
 #include "driver/commands/commands.hpp"
-#include "driver/options.hpp"
 
 namespace calofuse::commands {
 template <class Args>

@@ -4,14 +4,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/cli/device.hpp"
+#include "driver/cli/machine.hpp"
+#include "driver/cli/self_check.hpp"
+#include "driver/cli/settings.hpp"
+#include "driver/cli/version.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/device.hpp"
-#include "driver/machine.hpp"
-#include "driver/self_check.hpp"
-#include "driver/settings.hpp"
-#include "driver/version.hpp"
-#include "runtime/device.hpp"
+#include "runtime/device/device.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse::commands {

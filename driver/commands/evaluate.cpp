@@ -5,15 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "driver/cli/device.hpp"
+#include "driver/cli/settings.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/device.hpp"
-#include "driver/evaluation.hpp"
-#include "driver/run_directory.hpp"
-#include "driver/settings.hpp"
-#include "driver/split.hpp"
-#include "driver/store_scorer.hpp"
-#include "io/store.hpp"
+#include "driver/judge/evaluation.hpp"
+#include "driver/train/run_directory.hpp"
+#include "driver/train/split.hpp"
+#include "driver/train/store_scorer.hpp"
+#include "io/store/store.hpp"
 #include "models/registry.hpp"
 #include "runtime/log.hpp"
 

@@ -8,17 +8,17 @@
 #include <numeric>
 #include <optional>
 
+#include "driver/cli/progress.hpp"
+#include "driver/cli/settings.hpp"
+#include "driver/cli/signals.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/event_graphs.hpp"
-#include "driver/progress.hpp"
-#include "driver/settings.hpp"
-#include "driver/signals.hpp"
-#include "io/event_quality.hpp"
+#include "driver/focalh/event_graphs.hpp"
+#include "io/focalh/event_quality.hpp"
+#include "io/focalh/pedestal_file.hpp"
 #include "io/graph_file.hpp"
-#include "io/pedestal_file.hpp"
-#include "io/store.hpp"
-#include "models/hit_options.hpp"
+#include "io/store/store.hpp"
+#include "models/focalh/hit_options.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse::commands {

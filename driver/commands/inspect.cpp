@@ -1,6 +1,6 @@
 /// \file driver/commands/inspect.cpp
 /// What is in a file: counts per file, label and energy, empty triggers, saturation, mean charge.
-#include "io/inspect.hpp"
+#include "io/focalh/inspect.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "io/channel_map_file.hpp"
+#include "io/focalh/channel_map_file.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"
 

@@ -6,16 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "driver/clock.hpp"
+#include "driver/cli/device.hpp"
+#include "driver/cli/settings.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/device.hpp"
-#include "driver/scaling.hpp"
-#include "driver/settings.hpp"
-#include "io/simulator.hpp"
-#include "io/store.hpp"
+#include "driver/train/clock.hpp"
+#include "driver/train/scaling.hpp"
+#include "io/focalh/simulator/simulator.hpp"
+#include "io/store/store.hpp"
+#include "models/engine/training_step.hpp"
 #include "models/registry.hpp"
-#include "models/training_step.hpp"
 
 namespace calofuse::commands {
 namespace {

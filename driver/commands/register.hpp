@@ -2,7 +2,7 @@
 /// The table of commands.
 #pragma once
 
-#include "driver/options.hpp"
+#include "driver/cli/options.hpp"
 
 namespace calofuse::commands {
 void register_all(CommandLine& line);

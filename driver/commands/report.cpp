@@ -1,14 +1,14 @@
 /// \file driver/commands/report.cpp
 /// report.html of a run.
-#include "driver/report.hpp"
+#include "driver/report/report.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "driver/arguments.hpp"
+#include "driver/cli/arguments.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/report_events.hpp"
-#include "driver/report_warnings.hpp"
+#include "driver/focalh/report_events.hpp"
+#include "driver/report/warnings.hpp"
 #include "io/atomic_file.hpp"
 #include "runtime/error.hpp"
 #include "runtime/log.hpp"

@@ -4,14 +4,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "driver/clock.hpp"
+#include "driver/cli/progress.hpp"
+#include "driver/cli/settings.hpp"
+#include "driver/cli/signals.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/progress.hpp"
-#include "driver/settings.hpp"
-#include "driver/signals.hpp"
-#include "io/channel_map_file.hpp"
-#include "io/simulator.hpp"
+#include "driver/train/clock.hpp"
+#include "io/focalh/channel_map_file.hpp"
+#include "io/focalh/simulator/simulator.hpp"
 
 namespace calofuse::commands {
 namespace {

@@ -1,28 +1,28 @@
 /// \file driver/commands/train.cpp
-/// Trains a model on a store and leaves a run directory (driver/run_directory.hpp).
+/// Trains a model on a store and leaves a run directory (driver/train/run_directory.hpp).
 #include <cmath>
 #include <ctime>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "driver/clock.hpp"
+#include "driver/cli/device.hpp"
+#include "driver/cli/machine.hpp"
+#include "driver/cli/progress.hpp"
+#include "driver/cli/settings.hpp"
+#include "driver/cli/signals.hpp"
+#include "driver/cli/version.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/device.hpp"
-#include "driver/machine.hpp"
-#include "driver/progress.hpp"
-#include "driver/scaling.hpp"
-#include "driver/settings.hpp"
-#include "driver/signals.hpp"
-#include "driver/store_scorer.hpp"
-#include "driver/trainer.hpp"
-#include "driver/version.hpp"
+#include "driver/train/clock.hpp"
+#include "driver/train/scaling.hpp"
+#include "driver/train/store_scorer.hpp"
+#include "driver/train/trainer.hpp"
 #include "io/config_file.hpp"
-#include "io/pedestal_file.hpp"
+#include "io/focalh/pedestal_file.hpp"
 #include "io/scores_file.hpp"
-#include "io/store.hpp"
+#include "io/store/store.hpp"
 #include "models/registry.hpp"
-#include "runtime/device.hpp"
+#include "runtime/device/device.hpp"
 #include "runtime/log.hpp"
 
 namespace calofuse::commands {

@@ -8,7 +8,7 @@
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
 #include "io/sha256.hpp"
-#include "io/store.hpp"
+#include "io/store/store.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse::commands {

@@ -5,7 +5,7 @@
 /// with x = 0 outside the image; those terms are left out.
 #pragma once
 
-#include "kernels/common/window2d.hpp"
+#include "kernels/conv/window2d.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -3,7 +3,7 @@
 /// A window as large as the image is a global pool.
 #pragma once
 
-#include "kernels/common/window2d.hpp"
+#include "kernels/conv/window2d.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -1,6 +1,6 @@
 /// \file kernels/dense/dropout.hpp
 /// Dropout: y[i] = kept(i) x[i] / (1 - rate). kept(i) is a pure function of (seed, stream, step, e)
-/// (kernels/common/dropout_mask.hpp), so nothing is saved for the backward pass. rate 0 copies.
+/// (kernels/math/dropout_mask.hpp), so nothing is saved for the backward pass. rate 0 copies.
 /// e = i + (elements an event) * step[1]: elements count over the whole batch, so that a batch that
 /// is cut into passes drops the same ones.
 #pragma once

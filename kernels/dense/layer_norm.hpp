@@ -5,7 +5,7 @@
 /// bit an element are kept for the backward pass, which reads x again.
 #pragma once
 
-#include "kernels/common/event_dropout.hpp"
+#include "kernels/math/event_dropout.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

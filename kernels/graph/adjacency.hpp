@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "kernels/common/node_activation.hpp"
+#include "kernels/graph/node_activation.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

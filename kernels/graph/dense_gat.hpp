@@ -9,8 +9,8 @@
 /// attends to nothing: alpha = 0, z = 0.
 #pragma once
 
-#include "kernels/common/attention.hpp"
-#include "kernels/common/node_activation.hpp"
+#include "kernels/graph/attention.hpp"
+#include "kernels/graph/node_activation.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -12,8 +12,8 @@
 /// alpha again.
 #pragma once
 
-#include "kernels/common/attention.hpp"
-#include "kernels/common/event_dropout.hpp"
+#include "kernels/graph/attention.hpp"
+#include "kernels/math/event_dropout.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

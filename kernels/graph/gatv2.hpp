@@ -11,8 +11,8 @@
 /// makes it again, and alpha from the log-sum-exp in `saved`.
 #pragma once
 
-#include "kernels/common/attention.hpp"
-#include "kernels/common/event_dropout.hpp"
+#include "kernels/graph/attention.hpp"
+#include "kernels/math/event_dropout.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -1,7 +1,7 @@
 /// \file kernels/graph/knn.hpp
 /// The k nearest neighbours of every point inside its own graph. Key: (d2, index), smaller first;
 ///   d2 = ((xi0 - xj0)^2 + (xi1 - xj1)^2) + ..., every operation rounded to float on its own
-/// (kernels/common/knn_distance.hpp), so lattices, duplicates and all backends agree to the bit.
+/// (kernels/math/knn_distance.hpp), so lattices, duplicates and all backends agree to the bit.
 /// A point is told from its twins by its index, never by distance 0. A point with a coordinate that
 /// is NaN or infinite, or so far that d2 overflows, is nobody's neighbour and has none.
 /// Small graphs compare all pairs; large ones search a k-d tree whose bounds never cut off a tie.

@@ -5,7 +5,7 @@
 /// Mean divides by the number of events, not by the sum of the weights (keras and torch alike).
 #pragma once
 
-#include "kernels/common/reduction.hpp"
+#include "kernels/loss/reduction.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -5,7 +5,7 @@
 /// v[t] over the events (torch), which is the number of events where there are no class weights.
 #pragma once
 
-#include "kernels/common/reduction.hpp"
+#include "kernels/loss/reduction.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

@@ -6,7 +6,7 @@
 /// sum: sum_n w[n] (sum of l[n, :]) (torch).
 #pragma once
 
-#include "kernels/common/reduction.hpp"
+#include "kernels/loss/reduction.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {

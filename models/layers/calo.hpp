@@ -2,8 +2,8 @@
 /// From raw events to the inputs and module features of a network.
 #pragma once
 
-#include "kernels/conv/module_cnn.hpp"
-#include "models/event_input.hpp"
+#include "kernels/focalh/module_cnn.hpp"
+#include "models/engine/event_input.hpp"
 #include "models/layers/dense.hpp"
 
 namespace calofuse::layers {

@@ -6,8 +6,8 @@
 #include "kernels/dense/activation.hpp"
 #include "kernels/dense/batch_norm.hpp"
 #include "kernels/dense/linear.hpp"
-#include "models/parameters.hpp"
-#include "models/tape.hpp"
+#include "models/engine/parameters.hpp"
+#include "models/engine/tape.hpp"
 #include "runtime/random.hpp"
 
 namespace calofuse::layers {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "kernels/common/attention.hpp"
+#include "kernels/graph/attention.hpp"
 #include "kernels/graph/edge_conv.hpp"
 #include "kernels/graph/gravnet.hpp"
 #include "models/layers/hit_graph.hpp"

@@ -1,7 +1,7 @@
 #include "models/layers/hit_graph.hpp"
 
-#include "kernels/calo/event_graph.hpp"
 #include "kernels/dense/layer_norm.hpp"
+#include "kernels/focalh/event_graph.hpp"
 #include "kernels/graph/attention_readout.hpp"
 
 namespace calofuse::layers {

@@ -3,16 +3,16 @@
 /// block around a graph convolution, and the readout.
 #pragma once
 
-#include "kernels/common/hits.hpp"
+#include "kernels/focalh/hits.hpp"
 #include "kernels/graph/readout.hpp"
-#include "models/event_input.hpp"
+#include "models/engine/event_input.hpp"
 #include "models/layers/dense.hpp"
 
 namespace calofuse::layers {
 /// A batch of graphs. N and E are capacities: row_ptr[B] hits and edge_ptr[row_ptr[B]] edges exist.
 struct HitGraph {
     TensorRef row_ptr;   ///< (B + 1) i32  hits of event b
-    TensorRef x;         ///< (N, F)  f32  features (kernels/common/hits.hpp)
+    TensorRef x;         ///< (N, F)  f32  features (kernels/focalh/hits.hpp)
     TensorRef position;  ///< (N, 2)  f32
     TensorRef edge_ptr;  ///< (N + 1) i32  incoming edges of a hit; empty: no edges
     TensorRef source;    ///< (E)     i32  hit that an edge comes from; empty: no edges

@@ -58,7 +58,8 @@ TEST_P(GoldenFile, agrees)
     if (golden.op() == "gat_classifier")
         GTEST_SKIP() << golden.name() << ": whole model, see tests/models/gat_golden_test.cpp";
     if (golden.op() == "hybrid")
-        GTEST_SKIP() << golden.name() << ": whole model, see tests/models/hybrid_golden_test.cpp";
+        GTEST_SKIP() << golden.name()
+                     << ": whole model, see tests/models/focalh/hybrid_golden_test.cpp";
     auto const* const found = std::find_if(std::begin(kOps), std::end(kOps),
                                            [&](GoldenOp const& o) { return golden.op() == o.op; });
     if (found == std::end(kOps))

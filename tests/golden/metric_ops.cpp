@@ -1,6 +1,6 @@
+#include "driver/judge/confusion.hpp"
+#include "driver/judge/roc.hpp"
 #include "kernels/metric/auc.hpp"
-#include "kernels/metric/confusion.hpp"
-#include "kernels/metric/roc.hpp"
 #include "tests/golden/golden_ops.hpp"
 
 namespace calofuse::test {

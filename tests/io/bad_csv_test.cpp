@@ -2,8 +2,8 @@
 /// The catalogue of bad channel maps and pedestal files.
 #include <fstream>
 
-#include "io/channel_map_file.hpp"
-#include "io/pedestal_file.hpp"
+#include "io/focalh/channel_map_file.hpp"
+#include "io/focalh/pedestal_file.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace calofuse::test {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sys/stat.h>
 
-#include "io/librarian.hpp"
+#include "io/focalh/librarian.hpp"
 #include "tests/support/raw_npy.hpp"
 #include "tests/support/temp_folder.hpp"
 

@@ -5,9 +5,9 @@
 #include <numeric>
 #include <random>
 
+#include "models/engine/training_step.hpp"
+#include "models/focalh/hybrid.hpp"
 #include "models/hit_network.hpp"
-#include "models/hybrid.hpp"
-#include "models/training_step.hpp"
 #include "tests/support/same_bits.hpp"
 #include "tests/support/toy_events.hpp"
 

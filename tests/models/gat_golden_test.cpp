@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "kernels/loss/bce.hpp"
+#include "models/engine/optimizer.hpp"
 #include "models/hit_network.hpp"
-#include "models/optimizer.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/golden.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <numeric>
 
+#include "models/engine/training_step.hpp"
 #include "models/registry.hpp"
-#include "models/training_step.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/heap_count.hpp"
 #include "tests/support/same_bits.hpp"

@@ -23,7 +23,7 @@ import kernel_figures  # noqa: E402
 
 
 def kernel(body, name="_Z6kernelPf", bounds=THREADS, before="", arch="90"):
-    """PTX of a kernel of one pointer, %rd1, with line 7 of kernels/toy/toy_cuda.cu before its body."""
+    """PTX of a kernel of one pointer, %rd1, with line 7 of kernels/toy/toy/cuda.cu before its body."""
     return f""".version 8.0
 .target sm_{arch}
 .address_size 64
@@ -44,7 +44,7 @@ def kernel(body, name="_Z6kernelPf", bounds=THREADS, before="", arch="90"):
 {body}
     ret;
 }}
-    .file 1 "{ROOT}/kernels/toy/toy_cuda.cu"
+    .file 1 "{ROOT}/kernels/toy/toy/cuda.cu"
     .file 2 "/usr/local/cuda/include/atomics.hpp"
 """
 
@@ -74,7 +74,7 @@ class KernelBudget(unittest.TestCase):
         command = " ".join([NVCC, *codes, "-lineinfo -c toy.cu -o toy.o"])
         (self.build / "toy.o").write_bytes(b"\x7fELF\0" + b"\0".join(text.encode() for text in ptx) + b"\0tail")
         (self.build / "compile_commands.json").write_text(json.dumps(
-            [{"directory": str(self.build), "command": command, "file": f"{ROOT}/kernels/toy/toy_cuda.cu"}]))
+            [{"directory": str(self.build), "command": command, "file": f"{ROOT}/kernels/toy/toy/cuda.cu"}]))
         done = subprocess.run([sys.executable, SCRIPT, "--build", self.build, "--budget", self.budget, *options],
                               capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
@@ -118,7 +118,7 @@ class KernelBudget(unittest.TestCase):
         atomics = ["atom.global.add.f32 %f2, [%rd1], %f1;", "red.global.add.f32 [%rd1], %f1;",
                    "red.global.add.f64 [%rd1], %d1;", "atom.global.add.noftz.f16 %h1, [%rd1], %h1;",
                    "red.global.add.noftz.bf16x2 [%rd1], %r1;", "atom.global.cas.b32 %r2, [%rd1], %r1, %r1;"]
-        reasons = [atomic.split()[0] + " at kernels/toy/toy_cuda.cu:7" for atomic in atomics]
+        reasons = [atomic.split()[0] + " at kernels/toy/toy/cuda.cu:7" for atomic in atomics]
         for form in ("    {}", "    {{ {} }}", "    @%p {}"):
             self.refuses(kernel("\n".join(form.format(atomic) for atomic in atomics)), *reasons)
 
@@ -127,7 +127,7 @@ class KernelBudget(unittest.TestCase):
     .loc 2 1234 5, function_name names, inlined_at 1 42 9
     red.global.add.f32 [%rd1], %f1;"""
         names = ".section .debug_str {\nnames:\n.b8 102\n.b8 0\n}\n"
-        self.refuses(kernel(body) + names, "red.global.add.f32 at kernels/toy/toy_cuda.cu:42")
+        self.refuses(kernel(body) + names, "red.global.add.f32 at kernels/toy/toy/cuda.cu:42")
 
     def test_other_atomics(self):
         self.accepts(kernel("""    atom.global.add.u32 %r2, [%rd1], %r1;

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/buffer.hpp"
-#include "runtime/device.hpp"
+#include "runtime/device/device.hpp"
 #include "runtime/parallel.hpp"
 #include "tests/emulator/cuda_emulator.hpp"
 #include "tests/support/backend_test.hpp"

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "io/simulator.hpp"
-#include "kernels/common/hits.hpp"
+#include "io/focalh/simulator/simulator.hpp"
+#include "kernels/focalh/hits.hpp"
 #include "runtime/event_set.hpp"
 
 namespace calofuse::test {

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "models/event_input.hpp"
+#include "models/engine/event_input.hpp"
 
 namespace calofuse::test {
 /// Raw events: pedestal noise and a blob whose width depends on the label.

@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "driver/scaling.hpp"
-#include "driver/settings.hpp"
-#include "driver/trainer.hpp"
-#include "io/simulator.hpp"
+#include "driver/cli/settings.hpp"
+#include "driver/train/scaling.hpp"
+#include "driver/train/trainer.hpp"
+#include "io/focalh/simulator/simulator.hpp"
 #include "models/registry.hpp"
 #include "tests/support/temp_folder.hpp"
 

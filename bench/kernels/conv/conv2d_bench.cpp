@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "bench/support/bench.hpp"
-#include "kernels/conv/conv2d_cudnn.hpp"
+#include "kernels/conv/conv2d/cudnn.hpp"
 #include "kernels/conv/pool2d.hpp"
 
 namespace calofuse::bench {

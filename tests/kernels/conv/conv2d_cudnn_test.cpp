@@ -1,7 +1,6 @@
-#include "kernels/conv/conv2d_cudnn.hpp"
-
 #include <limits>
 
+#include "kernels/conv/conv2d/cudnn.hpp"
 #include "tests/kernels/conv/conv2d_case.hpp"
 #include "tests/support/same_bits.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "kernels/common/dropout_mask.hpp"
+#include "kernels/math/dropout_mask.hpp"
 #include "runtime/buffer.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/same_bits.hpp"

@@ -8,8 +8,8 @@
 #include <map>
 #include <string>
 
-#include "kernels/common/attention.hpp"
-#include "kernels/common/event_dropout.hpp"
+#include "kernels/graph/attention.hpp"
+#include "kernels/math/event_dropout.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/random_graph.hpp"
 

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "runtime/buffer.hpp"
-#include "runtime/capture.hpp"
+#include "runtime/device/capture.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/same_bits.hpp"
 

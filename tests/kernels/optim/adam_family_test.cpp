@@ -6,7 +6,7 @@
 #include "kernels/optim/clip.hpp"
 #include "kernels/optim/nadam.hpp"
 #include "runtime/buffer.hpp"
-#include "runtime/capture.hpp"
+#include "runtime/device/capture.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/same_bits.hpp"
 

@@ -1,0 +1,123 @@
+#include "driver/report/warnings.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace calofuse {
+namespace {
+constexpr double kMaxBatchNormGap = 0.02;  ///< accuracy, training mode - evaluation mode
+constexpr double kMaxOverfit = 0.05;       ///< accuracy, training - validation
+constexpr double kMaxDropped = 0.01;       ///< share of the events
+constexpr double kMaxEmpty = 0.05;         ///< share of the events
+constexpr double kMaxDataWait = 0.1;       ///< share of the time
+constexpr double kSameNumber = 1e-4;       ///< the same metric computed twice, from rounded scores
+constexpr double kUnlikely = 4.0;          ///< standard deviations
+
+/// Value of the last epoch not after the best one.
+double at_best(ReportData const& data, char const* split, char const* name)
+{
+    Curve const curve = data.curve(split, name);
+    double out = NAN;
+    for (std::size_t i = 0; i < curve.epoch.size(); ++i)
+        if (curve.epoch[i] <= static_cast<double>(data.best_epoch)) out = curve.value[i];
+    return out;
+}
+
+void check_numbers(ReportData const& data, Scored const& scored, std::vector<std::string>& out)
+{
+    double const accuracy = Decisions(scored, kThreshold).accuracy().value, auc = scored.auc;
+    if (scored.size() == 0)
+        out.emplace_back("There is no labelled test event: none of the test metrics exist.");
+    else if (scored.num_electrons == 0 || scored.num_hadrons == 0)
+        out.emplace_back("The test events are all of one class: AUC and ROC do not exist.");
+    auto const differs = [](std::optional<double> const& a, double b) {
+        return a && std::isfinite(*a) && std::isfinite(b) && std::abs(*a - b) > kSameNumber;
+    };
+    if (differs(data.test.accuracy, accuracy))
+        out.push_back(
+            fmt::format("The training reported a test accuracy of {:.6f}, the predictions "
+                        "say {:.6f}: they are not of the same run or checkpoint.",
+                        *data.test.accuracy, accuracy));
+    if (differs(data.test.auc, auc))
+        out.push_back(
+            fmt::format("The training reported a test AUC of {:.6f}, the predictions say "
+                        "{:.6f}: they are not of the same run or checkpoint.",
+                        *data.test.auc, auc));
+    if (scored.size() != data.split[2])
+        out.push_back(fmt::format("data.json counts {} test events, the predictions hold {}.",
+                                  data.split[2], scored.size()));
+    if (data.valid.accuracy && scored.size() > 0 && data.split[1] > 0) {
+        double const v = *data.valid.accuracy;
+        double const sigma = std::sqrt(accuracy * (1 - accuracy)
+                                       * (1.0 / static_cast<double>(scored.size())
+                                          + 1.0 / static_cast<double>(data.split[1])));
+        if (std::abs(v - accuracy) > kUnlikely * sigma && std::abs(v - accuracy) > 1e-3)
+            out.push_back(
+                fmt::format("Validation accuracy {:.4f} and test accuracy {:.4f} differ by "
+                            "more than {:.0f} standard deviations ({:.4f}).",
+                            v, accuracy, kUnlikely, sigma));
+    }
+}
+
+void check_training(ReportData const& data, std::vector<std::string>& out)
+{
+    if (data.bad_metric_rows > 0)
+        out.push_back(
+            fmt::format("{} values of metrics.jsonl are not finite: the training was "
+                        "unstable, or a metric is not defined for these events.",
+                        data.bad_metric_rows));
+    double gap = NAN;
+    for (Metric const& metric : data.metrics)
+        if (metric.name == "bn_gap") gap = at_best(data, metric.split.c_str(), "bn_gap");
+    if (std::abs(gap) > kMaxBatchNormGap)
+        out.push_back(fmt::format(
+            "On the same training events, batch norm in training mode gives {:.3f} more accuracy "
+            "than in evaluation mode: the stored statistics do not fit the weights.",
+            gap));
+    double const train = at_best(data, "train", "accuracy"),
+                 valid = at_best(data, "valid", "accuracy");
+    if (train - valid > kMaxOverfit)
+        out.push_back(
+            fmt::format("At the best epoch the training accuracy {:.3f} exceeds the "
+                        "validation accuracy {:.3f} by more than {:.2f}: overfitting.",
+                        train, valid, kMaxOverfit));
+    if (data.data_wait_fraction > kMaxDataWait)
+        out.push_back(fmt::format("{:.0f} % of the training time went into waiting for data.",
+                                  100 * data.data_wait_fraction));
+}
+
+void check_data(ReportData const& data, std::vector<std::string>& out)
+{
+    std::int64_t dropped = 0;
+    for (auto const& [reason, count] : data.dropped)
+        dropped += count;
+    auto const events = static_cast<double>(std::max<std::int64_t>(data.num_events, 1));
+    if (static_cast<double>(dropped) > kMaxDropped * (events + static_cast<double>(dropped)))
+        out.push_back(fmt::format(
+            "{} events were dropped ({:.1f} %).", dropped,
+            100.0 * static_cast<double>(dropped) / (events + static_cast<double>(dropped))));
+    if (static_cast<double>(data.empty_triggers) > kMaxEmpty * events)
+        out.push_back(fmt::format("{} of {} events are empty triggers ({:.1f} %).",
+                                  data.empty_triggers, data.num_events,
+                                  100.0 * static_cast<double>(data.empty_triggers) / events));
+    std::int64_t const used =
+        std::accumulate(data.split.begin(), data.split.end(), std::int64_t{0});
+    if (used > data.num_events)
+        out.push_back(
+            fmt::format("The parts of the split hold {} events, the store {}: some are in "
+                        "two parts.",
+                        used, data.num_events));
+}
+}  // namespace
+
+std::vector<std::string> find_warnings(ReportData const& data, Scored const& scored)
+{
+    std::vector<std::string> out;
+    check_numbers(data, scored, out);
+    check_training(data, out);
+    check_data(data, out);
+    return out;
+}
+}  // namespace calofuse

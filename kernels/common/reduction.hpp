@@ -1,9 +1,0 @@
-/// \file kernels/common/reduction.hpp
-/// What a loss makes of the losses of its events.
-#pragma once
-
-#include <cstdint>
-
-namespace calofuse {
-enum class Reduction : std::uint8_t { mean, sum, none };
-}  // namespace calofuse
