@@ -137,7 +137,7 @@ std::string read_file(std::string const& path)
     std::string text(kMaxFileBytes + 1, '\0');
     if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (!in && !in.eof())
-        throw Error(Exit::no_input, "CF-CFG-10", quoted(path) + ": cannot be read",
+        throw Error(Exit::no_input, "CF-CFG-13", quoted(path) + ": cannot be read",
                     "give --config the path of a TOML file");
     text.resize(static_cast<std::size_t>(in.gcount()));
     if (text.size() > kMaxFileBytes)

@@ -10,9 +10,6 @@
 
 namespace calofuse {
 namespace {
-constexpr std::int64_t kMaxBytes = 4 << 20;
-constexpr std::size_t kMaxLine = 4096;
-
 std::string comparable(std::string_view name)
 {
     std::string out;
@@ -23,13 +20,13 @@ std::string comparable(std::string_view name)
     return out;
 }
 
-std::vector<std::string_view> split(std::string_view line)
+/// Appends the fields of a line; how many they are.
+std::size_t split(std::string_view line, std::vector<std::string_view>& out)
 {
-    std::vector<std::string_view> out;
-    for (;;) {
+    for (std::size_t n = 1;; ++n) {
         std::size_t const comma = line.find(',');
         out.push_back(line.substr(0, comma));
-        if (comma == std::string_view::npos) return out;
+        if (comma == std::string_view::npos) return n;
         line.remove_prefix(comma + 1);
     }
 }
@@ -40,8 +37,7 @@ void CsvTable::fail(std::size_t row,
                     std::string const& what,
                     std::string const& hint) const
 {
-    std::string const where =
-        row == kNoRow ? std::string() : fmt::format(" line {}:", rows_[row].line);
+    std::string const where = row == kNoRow ? std::string() : fmt::format(" line {}:", lines_[row]);
     throw Error(Exit::data, prefix_ + "-" + number,
                 fmt::format("{}:{} {}", calofuse::quoted(path_), where, what), hint);
 }
@@ -58,8 +54,12 @@ void CsvTable::check_plain_text() const
     if (text.find('"') != std::string_view::npos) fail(kNoRow, "03", "holds quotes", hint);
 }
 
-CsvTable::CsvTable(std::string const& path, std::string prefix)
-    : path_(path), prefix_(std::move(prefix)), text_(read_file(path, kMaxBytes))
+CsvTable::CsvTable(std::string const& path, std::string prefix, Limits limits)
+    : CsvTable(path, read_file(path, limits.bytes), std::move(prefix), limits)
+{}
+
+CsvTable::CsvTable(std::string const& path, std::string text, std::string prefix, Limits limits)
+    : path_(path), prefix_(std::move(prefix)), text_(std::move(text))
 {
     check_plain_text();
     std::string_view rest = text_;
@@ -69,21 +69,19 @@ CsvTable::CsvTable(std::string const& path, std::string prefix)
         std::string_view line = rest.substr(0, end);
         rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-        if (line.size() > kMaxLine)
+        if (line.size() > limits.line)
             fail(kNoRow, "03", fmt::format("line {} has {} characters", line_number, line.size()),
                  "is this the right file?");
         if (line.find_first_not_of(" \t") == std::string_view::npos || line[0] == '#') continue;
         if (names_.empty()) {
             header_ = line;
-            for (std::string_view const name : split(line))
-                names_.push_back(comparable(name));
+            split(line, names_);
             continue;
         }
-        rows_.push_back({line_number, split(line)});
-        if (rows_.back().fields.size() != names_.size())
-            fail(rows_.size() - 1, "04",
-                 fmt::format("{} columns, the header has {}", rows_.back().fields.size(),
-                             names_.size()),
+        lines_.push_back(line_number);
+        if (std::size_t const n = split(line, fields_); n != names_.size())
+            fail(lines_.size() - 1, "04",
+                 fmt::format("{} columns, the header has {}", n, names_.size()),
                  "is a comma missing, or a decimal comma there?");
     }
     if (names_.empty()) fail(kNoRow, "01", "only comments", "give a CSV with a header line");
@@ -91,9 +89,12 @@ CsvTable::CsvTable(std::string const& path, std::string prefix)
 
 int CsvTable::find(std::initializer_list<std::string_view> names) const
 {
-    for (std::string_view const wanted : names)
+    for (std::string_view const wanted : names) {
         for (std::size_t i = 0; i < names_.size(); ++i)
-            if (names_[i] == comparable(wanted)) return static_cast<int>(i);
+            if (names_[i] == wanted) return static_cast<int>(i);
+        for (std::size_t i = 0; i < names_.size(); ++i)
+            if (comparable(names_[i]) == comparable(wanted)) return static_cast<int>(i);
+    }
     return -1;
 }
 
@@ -103,29 +104,35 @@ int CsvTable::column(std::initializer_list<std::string_view> names) const
     if (found < 0)
         fail(kNoRow, "02",
              fmt::format("no column {} in the header {}", fmt::join(names, " or "),
-                         calofuse::quoted(header_, 80)),
+                         calofuse::quoted(std::string(header_), 80)),
              "the first line that is no comment must name the columns");
     return found;
 }
 
 std::int64_t CsvTable::integer(std::size_t row, int column) const
 {
-    std::string_view const field = rows_[row].fields[static_cast<std::size_t>(column)];
+    std::string_view const field = text(row, column);
     std::int64_t value = 0;
     auto const [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
     if (error != std::errc() || end != field.data() + field.size())
-        fail(row, "05", calofuse::quoted(std::string(field), 40) + " is not a whole number",
+        fail(row, "05",
+             fmt::format("column {}: {} is not a whole number",
+                         names_[static_cast<std::size_t>(column)],
+                         calofuse::quoted(std::string(field), 40)),
              "write plain digits without blanks");
     return value;
 }
 
 double CsvTable::number(std::size_t row, int column) const
 {
-    std::string_view const field = rows_[row].fields[static_cast<std::size_t>(column)];
+    std::string_view const field = text(row, column);
     double value = 0;
     auto const [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
     if (error != std::errc() || end != field.data() + field.size() || !std::isfinite(value))
-        fail(row, "05", calofuse::quoted(std::string(field), 40) + " is not a finite number",
+        fail(row, "05",
+             fmt::format("column {}: {} is not a finite number",
+                         names_[static_cast<std::size_t>(column)],
+                         calofuse::quoted(std::string(field), 40)),
              "write plain digits with a decimal point, without blanks");
     return value;
 }

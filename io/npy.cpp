@@ -4,21 +4,13 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "io/input_file.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
 namespace {
 constexpr std::size_t kAlignment = 64;
 }  // namespace
-
-OutOfRange parse_out_of_range(std::string const& text)
-{
-    if (text == "error") return OutOfRange::error;
-    if (text == "clip") return OutOfRange::clip;
-    if (text == "drop") return OutOfRange::drop;
-    throw Error(Exit::usage, "CF-CLI-21", "unknown policy " + calofuse::quoted(text),
-                "error, clip or drop");
-}
 
 std::vector<double> read_npy_numbers(std::string const& path, NpyHeader* header)
 {

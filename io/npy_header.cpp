@@ -38,7 +38,9 @@ char const* const kHintMalformed = "write the file with numpy.save";
 /// The dict literal {'descr': '<u2', 'fortran_order': False, 'shape': (3, 256), }, token by token.
 class HeaderParser {
   public:
-    HeaderParser(std::string_view text, std::string const& name) : text_(text), name_(name) {}
+    HeaderParser(std::string_view text, std::string const& name, NpyTypes types)
+        : text_(text), name_(name), types_(types)
+    {}
 
     NpyHeader parse()
     {
@@ -170,22 +172,24 @@ class HeaderParser {
                  fmt::format("dtype {} is not a plain number; pickled objects are never loaded",
                              calofuse::quoted(d, 40)),
                  "save a plain integer array");
+        bool const all = types_ == NpyTypes::all;
         for (std::string_view const known :
-             {"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8"}) {
-            if (type != known) continue;
+             {"b1", "f2", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8"}) {
+            if (type != known || (!all && (type == "b1" || type == "f2"))) continue;
             header.kind = type[0];
             header.item_bytes = type[1] - '0';
             header.big_endian = d[0] == '>';
             return;
         }
         fail(name_, "CF-NPY-12",
-             fmt::format("dtype {} is not supported (u1..u8, i1..i8, f4, f8 are)",
-                         calofuse::quoted(d, 40)),
+             fmt::format("dtype {} is not supported ({}u1..u8, i1..i8, f4, f8 are)",
+                         calofuse::quoted(d, 40), all ? "b1, f2, " : ""),
              "convert it with array.astype('<u2')");
     }
 
     std::string_view text_;
     std::string const& name_;
+    NpyTypes types_;
     std::size_t at_ = 0;
 };
 
@@ -241,7 +245,10 @@ std::string NpyHeader::describe() const
     return fmt::format("({}{}) {}", fmt::join(shape, ", "), shape.size() == 1 ? "," : "", descr);
 }
 
-NpyHeader parse_npy_header(std::string_view head, std::int64_t file_bytes, std::string const& name)
+NpyHeader parse_npy_header(std::string_view head,
+                           std::int64_t file_bytes,
+                           std::string const& name,
+                           NpyTypes types)
 {
     check_magic(head, file_bytes, name);
     auto const byte = [&](std::size_t i) {
@@ -271,7 +278,7 @@ NpyHeader parse_npy_header(std::string_view head, std::int64_t file_bytes, std::
                          file_bytes),
              "file is truncated; copy it again");
     CALOFUSE_CHECK(head.size() >= text_at + text_bytes, "head of " << head.size() << " bytes");
-    NpyHeader header = HeaderParser(head.substr(text_at, text_bytes), name).parse();
+    NpyHeader header = HeaderParser(head.substr(text_at, text_bytes), name, types).parse();
     header.major = major;
     header.data_offset = static_cast<std::int64_t>(text_at + text_bytes);
     check_data_size(header, file_bytes, name);

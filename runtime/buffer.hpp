@@ -49,6 +49,6 @@ class Buffer {
   private:
     std::size_t bytes() const { return static_cast<std::size_t>(size()) * sizeof(T); }
     Context* ctx_;
-    Scratch<T> memory_;
+    Block<T> memory_;
 };
 }  // namespace calofuse

@@ -24,7 +24,7 @@ constexpr char const* name_of(Backend b)
 enum class Memory : std::uint8_t { lasting, scratch };
 
 template <class T>
-class Scratch;
+class Block;
 
 class Context {
   public:
@@ -49,7 +49,7 @@ class Context {
     /// memory. All work of a context is in one order, so all operators share these blocks, also those
     /// of captured graphs, which remember the addresses: they are never used for anything else.
     template <class T>
-    Scratch<T> scratch(std::int64_t count);
+    Block<T> scratch(std::int64_t count);
 
     void* allocate(std::size_t bytes, Memory kind);
     void release(void* data) noexcept;
@@ -96,21 +96,21 @@ class Context {
 
 /// Move-only owner of `count` uninitialised elements.
 template <class T>
-class Scratch {
+class Block {
   public:
-    Scratch(Context& ctx, std::int64_t count, Memory kind = Memory::lasting)
+    Block(Context& ctx, std::int64_t count, Memory kind = Memory::lasting)
         : ctx_(&ctx)
         , count_(count)
         , data_(static_cast<T*>(ctx.allocate(static_cast<std::size_t>(count) * sizeof(T), kind)))
     {}
-    Scratch(Scratch&& other) noexcept : ctx_(other.ctx_), count_(other.count_), data_(other.data_)
+    Block(Block&& other) noexcept : ctx_(other.ctx_), count_(other.count_), data_(other.data_)
     {
         other.data_ = nullptr;
     }
-    Scratch& operator=(Scratch&&) = delete;
-    Scratch(Scratch const&) = delete;
-    Scratch& operator=(Scratch const&) = delete;
-    ~Scratch()
+    Block& operator=(Block&&) = delete;
+    Block(Block const&) = delete;
+    Block& operator=(Block const&) = delete;
+    ~Block()
     {
         if (data_ != nullptr) ctx_->release(data_);
     }
@@ -126,9 +126,9 @@ class Scratch {
 };
 
 template <class T>
-Scratch<T> Context::scratch(std::int64_t count)
+Block<T> Context::scratch(std::int64_t count)
 {
-    return Scratch<T>(*this, count, Memory::scratch);
+    return Block<T>(*this, count, Memory::scratch);
 }
 
 /// Whether work can run there now; `reason` (if given) receives why not, in one line.

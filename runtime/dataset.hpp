@@ -17,11 +17,11 @@
 
 namespace calofuse {
 struct ColumnSpec {
-    std::string name;                 ///< "adc", "label"; of a ragged table "hits.x"
-    DType dtype = DType::f32;         ///< u8, u16, i32, i64 or f32
-    std::vector<std::int64_t> shape;  ///< of one row: (256), (125, 125, 3); (): a number
-    std::string unit;                 ///< "GeV", or empty
-    std::vector<std::string> names;   ///< of the classes 0, 1, .. or of the last axis; or empty
+    std::string name = {};                 ///< "adc", "label"; of a ragged table "hits.x"
+    DType dtype = DType::f32;              ///< u8, u16, i32, i64 or f32
+    std::vector<std::int64_t> shape = {};  ///< of one row: (256), (125, 125, 3); (): a number
+    std::string unit = {};                 ///< "GeV", or empty
+    std::vector<std::string> names = {};  ///< of the classes 0, 1, .. or of the last axis; or empty
 
     std::int64_t row_size() const;  ///< elements of one row
     std::size_t row_bytes() const;
@@ -64,6 +64,12 @@ Column make_column(ColumnSpec spec, std::span<T const> values)
 /// Why a row of a source did not make it into the store.
 enum class DropReason : std::uint8_t { out_of_range, not_finite, not_integer };
 inline constexpr int kNumDropReasons = 3;
+inline constexpr char const* kDropReasonNames[kNumDropReasons] = {"out_of_range", "not_finite",
+                                                                  "not_integer"};
+constexpr char const* name_of(DropReason reason)
+{
+    return kDropReasonNames[static_cast<int>(reason)];
+}
 
 /// What became of the rows of a source: read = written + sum of dropped, always.
 struct EventCounts {
@@ -78,12 +84,13 @@ struct EventCounts {
 
 /// One source file of a store.
 struct SourceFile {
-    std::string path;             ///< as given to convert, relative to the input folder
-    std::string sha256;           ///< of the whole file, 64 hex digits, or empty
+    std::string path = {};        ///< as given to convert, relative to the input folder
+    std::string sha256 = {};      ///< of the whole file, 64 hex digits, or empty
     std::int64_t num_events = 0;  ///< in the store
     EventCounts counts = {};
 };
 
+/// N events. Columns of the events are named "adc", those of a ragged table "hits.x".
 struct Dataset {
     std::string kind = "columns";  ///< what a detector adds: "focalh", or "columns": nothing
     std::string sha256;            ///< digest of the store these events came from, or empty
@@ -105,10 +112,13 @@ struct Dataset {
     std::string describe_columns() const;
     /// Adds or replaces a column of the events or of a ragged table.
     Column& add(Column column);
+    /// Names of the ragged tables, and how many rows each has.
+    std::vector<std::string> tables() const;
+    std::int64_t rows_of(std::string_view table) const;
 };
 
 /// Throws unless all columns fit together: CF-DAT-02 a column whose length is not that of its table,
-/// -03 starts that do not begin at 0, fall, or do not end at the table's length, -04 a row of wrong
-/// size, -05 file_id beyond the files. `source` stands in front of the message.
+/// -03 starts of a table that are missing, do not begin at 0, fall, or do not end at its length, -04
+/// bytes that are no whole rows, -05 file_id beyond the files. `source` stands in front of the message.
 void check_dataset(Dataset const& data, std::string const& source);
 }  // namespace calofuse

@@ -1,6 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 # Fails when a file includes what its folder may not see. Run: cmake -DROOT=<repo> -P layering.cmake
 #  - layers: runtime <- io, runtime <- kernels <- models, driver above all
+#  - detectors: a focalh/ folder is seen by focalh/ folders, by the tables that name detectors, and by the commands
 #  - an operator is a header kernels/<family>/<op>.hpp beside a folder <op>/ that holds its cpu.cpp. Only its own files
 #    include from that folder, and no operator includes another one's header
 #  - *_simd.cpp and simd.cpp see their own folder's simd headers, kernels/vector/ and the plain types named below: nothing
@@ -10,6 +11,7 @@ set(io_may runtime io)
 set(kernels_may runtime kernels)
 set(models_may runtime kernels models)
 set(driver_may runtime io kernels models driver)
+set(focalh_may models/registry.cpp io/store/kinds.cpp driver/kinds.cpp driver/cli/settings.cpp driver/cli/self_check.cpp)
 set(simd_may kernels/math/small_knn.hpp kernels/math/dropout_key.hpp kernels/math/knn_distance.hpp kernels/graph/attention/graph.hpp)
 
 # operator_of(<path> <result>): kernels/<family>/<op> that a file belongs to, or nothing.
@@ -22,7 +24,7 @@ endfunction()
 
 set(bad "")
 foreach(layer runtime io kernels models driver)
-  file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/${layer}/*.?pp" "${ROOT}/${layer}/*.cu*")
+  file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/${layer}/*.?pp" "${ROOT}/${layer}/*.cu" "${ROOT}/${layer}/*.cuh")
   foreach(file ${files})
     operator_of("${file}" own)
     file(STRINGS "${ROOT}/${file}" includes REGEX "^#[ ]*include ")
@@ -35,6 +37,8 @@ foreach(layer runtime io kernels models driver)
       operator_of("${path}" other)
       if(NOT top IN_LIST ${layer}_may)
         string(APPEND bad "  ${file} -> ${path} (layer)\n")
+      elseif(path MATCHES "/focalh/" AND NOT file MATCHES "/focalh/|^driver/commands/" AND NOT file IN_LIST focalh_may)
+        string(APPEND bad "  ${file} -> ${path} (a detector in generic code)\n")
       elseif(other AND NOT other STREQUAL own AND (layer STREQUAL kernels OR NOT path STREQUAL "${other}.hpp"))
         string(APPEND bad "  ${file} -> ${path} (parts of another operator)\n")
       endif()

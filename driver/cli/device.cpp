@@ -52,12 +52,14 @@ Context make_context(Options const& settings)
     return Context::cpu(static_cast<int>(settings.get_int("general.threads")));
 }
 
-DataOn data_on(Options const& settings, Context const& ctx, EventSet const& events)
+DataOn data_on(Options const& settings, Context const& ctx, Dataset const& data)
 {
     std::string const& wanted = settings.get_string("general.data_on");
     if (wanted != "auto") return wanted == "device" ? DataOn::device : DataOn::host;
     if (ctx.backend() == Backend::cpu) return DataOn::device;
-    auto const bytes = static_cast<std::int64_t>(events.adc.size() * sizeof(std::uint16_t));
+    std::int64_t bytes = 0;
+    for (auto const& [name, column] : data.columns)
+        bytes += std::ssize(column.bytes);
     return bytes <= free_device_memory() / 2 ? DataOn::device : DataOn::host;
 }
 

@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "models/engine/event_input.hpp"
+#include "models/engine/batch.hpp"
 #include "runtime/context.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/dataset.hpp"
 #include "runtime/options.hpp"
 
 namespace calofuse {
@@ -18,8 +18,8 @@ bool is_device_name(std::string const& name);
 /// (exit 69), CF-CFG-21 no such device name, CF-CFG-22 precision that the device does not have (78).
 Context make_context(Options const& settings);
 
-/// Where the raw rows of `events` lie (`general.data_on`).
-DataOn data_on(Options const& settings, Context const& ctx, EventSet const& events);
+/// Where the columns of `data` lie (`general.data_on`).
+DataOn data_on(Options const& settings, Context const& ctx, Dataset const& data);
 
 /// What "auto" comes to on this backend; for result documents: "fp32".
 std::string precision_of(Options const& settings, Context const& ctx);

@@ -65,7 +65,7 @@ struct CommandOptions::Impl {
 };
 
 struct CommandLine::State {
-    CLI::App app{"CaloFuse: electron / hadron classifiers for FoCal-H test-beam events"};
+    CLI::App app{"CaloFuse: trains calorimeter networks with fused kernels"};
     Session session;
     bool quiet = false, verbose = false, version = false;
     std::vector<std::unique_ptr<CommandOptions::Impl>> commands;
@@ -175,7 +175,8 @@ void CommandOptions::positional(char const* name, std::string& target, char cons
 
 void CommandOptions::positionals(char const* name,
                                  std::vector<std::string>& target,
-                                 char const* help)
+                                 char const* help,
+                                 Need need)
 {
     auto const store = [name, &target](std::vector<std::string> const& values) {
         for (std::string const& value : values)
@@ -183,7 +184,7 @@ void CommandOptions::positionals(char const* name,
     };
     auto* option = impl_->app->add_option_function<std::vector<std::string>>(name, store, help);
     option->type_name("");
-    impl_->required.push_back(option);
+    if (need == Need::required) impl_->required.push_back(option);
 }
 
 CommandLine::CommandLine() : state_(std::make_unique<State>())

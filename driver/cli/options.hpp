@@ -48,9 +48,12 @@ class CommandOptions {
     void setting(char const* flag, char const* key);
     /// `--flag` alone for a setting that is true or false.
     void setting_toggle(char const* flag, char const* key);
-    /// One word, or one and more, without a flag.
+    /// One word, or any number of them, without a flag.
     void positional(char const* name, std::string& target, char const* help);
-    void positionals(char const* name, std::vector<std::string>& target, char const* help);
+    void positionals(char const* name,
+                     std::vector<std::string>& target,
+                     char const* help,
+                     Need need = Need::required);
 
   private:
     Impl* impl_;

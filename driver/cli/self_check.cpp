@@ -1,5 +1,6 @@
 #include "driver/cli/self_check.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
@@ -11,6 +12,7 @@
 #include "io/store/store.hpp"
 #include "kernels/dense/linear.hpp"
 #include "runtime/buffer.hpp"
+#include "runtime/dataset.hpp"
 #include "runtime/isa.hpp"
 #include "runtime/random.hpp"
 
@@ -52,11 +54,11 @@ std::string check_linear(Context ctx)
     std::vector<float> const x = random(kRows * kIn, 1), w = random(kIn * kOut, 2),
                              b = random(kOut, 3);
     Buffer<float> const d_x(ctx, x), d_w(ctx, w), d_b(ctx, b), d_y(ctx, kRows * kOut);
-    linear(ctx, {.x = d_x.ref({kRows, kIn}),
-                 .w = d_w.ref(),
-                 .b = d_b.ref(),
-                 .groups = {},
-                 .y = d_y.ref({kRows, kOut})});
+    linear_forward(ctx, {.x = d_x.ref({kRows, kIn}),
+                         .w = d_w.ref(),
+                         .b = d_b.ref(),
+                         .groups = {},
+                         .y = d_y.ref({kRows, kOut})});
     ctx.synchronize();
     std::vector<float> const y = d_y.download();
     double worst = 0;
@@ -101,23 +103,27 @@ class TempFolder {
 
 std::string check_store()
 {
-    constexpr std::int64_t kEvents = 100;
-    EventSet events;
-    events.files.push_back({.path = "a.npy", .sha256 = sha256_of("a"), .num_events = kEvents});
+    constexpr std::int64_t kEvents = 100, kWidth = 250;
+    std::vector<std::uint16_t> word;
+    std::vector<float> number;
+    Dataset data;
     for (std::int64_t n = 0; n < kEvents; ++n) {
-        for (int c = 0; c < kNumChannels; ++c)
-            events.adc.push_back(static_cast<std::uint16_t>((n * 257 + c * 31) % 8192));
-        events.label.push_back(static_cast<std::uint8_t>(n % 2));
-        events.energy_gev.push_back(static_cast<float>(n));
-        events.file_id.push_back(0);
-        events.event_index.push_back(static_cast<std::uint32_t>(n));
+        for (std::int64_t c = 0; c < kWidth; ++c)
+            word.push_back(static_cast<std::uint16_t>((n * 257 + c * 31) % 8192));
+        number.push_back(static_cast<float>(n));
+        data.file_id.push_back(0);
+        data.event_index.push_back(static_cast<std::uint32_t>(n));
     }
+    data.add(make_column<std::uint16_t>({.name = "words", .shape = {kWidth}}, word));
+    data.add(make_column<float>({.name = "number"}, number));
+    data.files.push_back({.path = "a.npy", .num_events = kEvents});
     TempFolder const folder;
     std::string const path = folder.path() + "/check.h5";
-    write_store(events, path);
-    EventSet const back = read_store(path);
-    require(back.adc == events.adc && back.label == events.label
-                && back.event_index == events.event_index,
+    write_store(data, path);
+    Dataset const back = read_store(path);
+    require(std::ranges::equal(back.at("words").values<std::uint16_t>(), word)
+                && std::ranges::equal(back.at("number").values<float>(), number)
+                && back.event_index == data.event_index,
             "events read back differ from those written");
     return "HDF5 store written, verified and read back in the folder for temporary files";
 }

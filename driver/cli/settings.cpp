@@ -6,6 +6,7 @@
 #include "io/focalh/simulator/parameters.hpp"
 #include "models/focalh/hit_options.hpp"
 #include "models/registry.hpp"
+#include "models/task.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {
@@ -47,9 +48,6 @@ OptionSchema make_schema()
         text("general.precision", "auto", "of the arithmetic; auto = fp32",
              {"auto", "fp32", "tf32", "3xtf32", "bf16"}),
 
-        text("input.scaling", "asinh", "asinh((adc - pedestal) / input.asinh_scale), log1p or raw",
-             {"asinh", "log1p", "raw"}),
-        real("input.asinh_scale", 20.0, 1e-3, 1e6, "ADC counts where asinh turns logarithmic"),
         text("input.pedestals", "",
              "CSV file of pedestals; empty = the store's own, else a quantile of the training "
              "events"),
@@ -86,7 +84,12 @@ OptionSchema make_schema()
 
 OptionSchema const& program_schema()
 {
-    static OptionSchema const schema = make_schema();
+    static OptionSchema const schema = [] {
+        OptionSchema all = make_schema();
+        for (OptionSpec& spec : task_schema())
+            all.push_back(std::move(spec));
+        return all;
+    }();
     return schema;
 }
 

@@ -1,7 +1,8 @@
 /// \file driver/commands/commands.hpp
 /// One argument struct and one function per command. A command's function lives in its own file
-/// commands/NAME.cpp; what it takes on the command line is described in register.cpp. Arguments that
-/// are settings (`--epochs`) are not here: they arrive through `resolve_settings`.
+/// commands/NAME.cpp; what it takes on the command line is described in describe_*.cpp. Arguments
+/// that are settings (`--epochs`) are not here: they arrive through `resolve_settings`. Commands of
+/// one detector alone: driver/focalh/commands/.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +12,10 @@
 #include "driver/train/session.hpp"
 
 namespace calofuse::commands {
-struct SimulateArgs {
-    std::string out;             ///< folder
-    std::int64_t events = 1000;  ///< per file
-    std::string energies;        ///< "60,e20,h350" (GeV); empty = those of the test beam
-    std::int64_t detector_seed = 5202;
-    std::string map;    ///< CSV file; empty = FoCal-H prototype 2
-    bool pure = false;  ///< no wrong labels, no empty triggers
-    bool full = false;  ///< all four readings of a channel, not the high gain alone
-    bool overwrite = false;
-};
-
 struct ConvertArgs {
     std::vector<std::string> inputs;  ///< files and folders
     std::string out;                  ///< FILE.h5
+    std::string columns;              ///< RECIPE.toml, or empty: events of FoCal-H
     bool unknown = false;             ///< events without label
     std::string map;                  ///< CSV file; empty = FoCal-H prototype 2
     std::string board_order = "0,1,2,3";
@@ -41,16 +32,11 @@ struct InspectArgs {
     std::string file;
     std::string map;  ///< CSV file for .npy files; empty = FoCal-H prototype 2
     std::string layout = "auto";
+    std::string svg;  ///< FILE.svg for histograms of the columns of a store, or empty
 };
 
 struct VerifyArgs {
     std::vector<std::string> paths;
-};
-
-struct GraphsArgs {
-    std::string data;
-    std::string out;  ///< FILE.h5 for the graphs, or empty
-    bool overwrite = false;
 };
 
 struct TrainArgs {
@@ -80,14 +66,6 @@ struct ReportArgs {
     std::string out;  ///< empty = report.html in the run directory
 };
 
-struct DisplayArgs {
-    std::string data;
-    std::vector<std::int64_t> events;  ///< rows of the store
-    std::string out;                   ///< FILE.svg
-    std::string run_dir;               ///< for scores, or empty
-    bool graph = false;                ///< draw hits and edges, as `hits.*` and the run say
-};
-
 struct ProfileArgs {
     std::string model = "hybrid";
     std::string data;  ///< empty = synthetic events
@@ -96,17 +74,20 @@ struct ProfileArgs {
     bool inference = false;
 };
 
-int simulate(Session const& session, SimulateArgs const& args);
+struct DoctorArgs {
+    std::string data;     ///< store to look at, or empty
+    std::string run_dir;  ///< run whose settings are looked at, or empty
+};
+
 int convert(Session const& session, ConvertArgs const& args);
+int convert_columns(Session const& session, ConvertArgs const& args);
 int inspect(Session const& session, InspectArgs const& args);
 int verify(Session const& session, VerifyArgs const& args);
-int graphs(Session const& session, GraphsArgs const& args);
 int train(Session const& session, TrainArgs const& args);
 int evaluate(Session const& session, EvaluateArgs const& args);
 int predict(Session const& session, PredictArgs const& args);
 int report(Session const& session, ReportArgs const& args);
-int display(Session const& session, DisplayArgs const& args);
 int profile(Session const& session, ProfileArgs const& args);
-int doctor(Session const& session);
+int doctor(Session const& session, DoctorArgs const& args);
 int config_dump(Session const& session);
 }  // namespace calofuse::commands

@@ -13,6 +13,18 @@
 
 namespace calofuse::commands {
 namespace {
+/// With what only this detector counts.
+Json json_of(EventCounts const& counts, std::int64_t empty_triggers)
+{
+    Json out = commands::json_of(counts);
+    out["empty_triggers"] = empty_triggers;
+    return out;
+}
+std::string text_of(EventCounts const& counts, std::int64_t empty_triggers)
+{
+    return fmt::format("{}, {} empty triggers", commands::text_of(counts), empty_triggers);
+}
+
 constexpr double kMega = 1e6;
 
 ConvertOptions options_of(ConvertArgs const& args)
@@ -40,28 +52,28 @@ double megabytes_per_s(ConvertReport const& report)
 
 void print_report(ConvertReport const& report)
 {
-    for (SourceFile const& file : report.files)
+    for (FocalhFile const& file : report.files)
         log::detail("{}: {} {} GeV: {}", calofuse::quoted(file.path), name_of(file.label),
-                    file.energy_gev, text_of(file.counts));
+                    file.energy_gev, text_of(file.counts, file.empty_triggers));
     print_line(fmt::format("{}: {} files, {:.1f} MB in {:.2f} s ({:.0f} MB/s)", report.out,
                            report.files.size(), static_cast<double>(report.bytes_read) / kMega,
                            report.wall_s, megabytes_per_s(report)));
-    print_line("  " + text_of(report.total));
+    print_line("  " + text_of(report.total, report.empty_triggers));
     print_line("  sha256 " + report.sha256);
 }
 
 Json json_of(ConvertReport const& report)
 {
     Json files = Json::array();
-    for (SourceFile const& file : report.files)
+    for (FocalhFile const& file : report.files)
         files.push_back({{"path", file.path},
                          {"label", name_of(file.label)},
                          {"energy_gev", json_of_energy(file.energy_gev)},
                          {"sha256", file.sha256},
-                         {"events", commands::json_of(file.counts)}});
+                         {"events", json_of(file.counts, file.empty_triggers)}});
     return {{"out", report.out},
             {"sha256", report.sha256},
-            {"events", commands::json_of(report.total)},
+            {"events", json_of(report.total, report.empty_triggers)},
             {"files", files},
             {"skipped", report.skipped},
             {"warnings", report.warnings},
@@ -74,6 +86,9 @@ Json json_of(ConvertReport const& report)
 
 int convert(Session const& session, ConvertArgs const& args)
 {
+    if (!args.columns.empty()) return convert_columns(session, args);
+    if (args.inputs.empty())
+        throw Error(Exit::usage, "CF-CLI-05", "convert needs INPUT", "calofuse convert --help");
     ConvertOptions options = options_of(args);
     StopSignals const signals;
     ConvertReport report;

@@ -1,6 +1,6 @@
 /// \file driver/commands/doctor.cpp
 /// What this program runs on, and whether known answers come out: the first thing to ask for when
-/// something is odd.
+/// something is odd. With --data or --run-dir also what is odd about them.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +10,7 @@
 #include "driver/cli/settings.hpp"
 #include "driver/cli/version.hpp"
 #include "driver/commands/commands.hpp"
+#include "driver/commands/doctor_data.hpp"
 #include "driver/commands/result.hpp"
 #include "runtime/device/device.hpp"
 #include "runtime/error.hpp"
@@ -61,12 +62,15 @@ void print_text(Json const& d)
     for (Json const& check : d["self_check"])
         print_line(fmt::format("{:<10} {}: {} ({})", check["passed"].get<bool>() ? "ok" : "FAILED",
                                text(check["name"]), text(check["detail"]), text(check["backend"])));
+    if (d.contains("data")) print_data(d["data"]);
 }
 }  // namespace
 
-int doctor(Session const& session)
+int doctor(Session const& session, DoctorArgs const& args)
 {
-    Options const settings = resolve_settings(session);
+    bool const looks = !args.data.empty() || !args.run_dir.empty();
+    Options const settings =
+        looks ? settings_to_look_at(session, args.run_dir) : resolve_settings(session);
     Json document = {{"version", program_version()}, {"git", git_hash()}};
     document["cpu"] = json_of(this_machine());
     document["cuda"] = cuda_state();
@@ -81,6 +85,7 @@ int doctor(Session const& session)
                                           {"detail", check.detail}});
         if (!check.passed) failed += (failed.empty() ? "" : ", ") + check.name;
     }
+    if (looks) document["data"] = look_at_data(settings, args.data);
     if (session.global.json)
         print_json(document);
     else
@@ -88,7 +93,8 @@ int doctor(Session const& session)
     if (!failed.empty())
         throw Error(Exit::unavailable, "CF-DOC-01", "self-check failed: " + failed,
                     "results of this build on this machine cannot be trusted");
-    make_context(settings);  // last: throws where the device that was asked for is not usable
+    // Last: throws where the device asked for is not usable. That of a run need not be here.
+    if (args.run_dir.empty()) make_context(settings);
     return 0;
 }
 }  // namespace calofuse::commands

@@ -1,6 +1,7 @@
 #include "driver/commands/register.hpp"
 
 #include "driver/commands/describe.hpp"
+#include "driver/focalh/commands/describe.hpp"
 
 namespace calofuse::commands {
 void register_all(CommandLine& line)

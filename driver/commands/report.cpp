@@ -7,7 +7,7 @@
 #include "driver/cli/arguments.hpp"
 #include "driver/commands/commands.hpp"
 #include "driver/commands/result.hpp"
-#include "driver/focalh/report_events.hpp"
+#include "driver/kinds.hpp"
 #include "driver/report/warnings.hpp"
 #include "io/atomic_file.hpp"
 #include "runtime/error.hpp"
@@ -21,20 +21,17 @@ int report(Session const& session, ReportArgs const& args)
     if (!out.ends_with(".html"))
         refuse("CF-CLI-04", "--out " + calofuse::quoted(out) + " does not end in .html",
                "a report is one HTML file");
-    ReportData const data = read_run(args.run_dir);
+    ReportData const data = read_run(args.run_dir, task_of_run(args.run_dir));
     check_output(out, Overwrite::yes);
-    ReportEvents const pictures = read_report_events(data);
-    EventSet const* const events = pictures.events ? &*pictures.events : nullptr;
-    ReportHits const hits = read_report_hits(data, events);
-    std::vector<std::string> const warnings = find_warnings(data, Scored(data.predictions));
-    write_file_atomically(out, report_html(data, events, pictures.why_not, hits), Overwrite::yes);
-    if (!pictures.why_not.empty()) log::warning("{}", pictures.why_not);
-    if (!hits.why_not.empty()) log::warning("{}", hits.why_not);
+    ReportPart const part = kind_named(data.kind).report(data);
+    std::vector<std::string> const warnings = find_warnings(data);
+    write_file_atomically(out, report_html(data, part.sections), Overwrite::yes);
+    for (std::string const& warning : part.warnings)
+        log::warning("{}", warning);
     for (std::string const& warning : warnings)
         log::warning("{}", warning);
     if (session.global.json)
-        print_json(
-            {{"report", out}, {"images", pictures.events.has_value()}, {"warnings", warnings}});
+        print_json({{"report", out}, {"images", part.images}, {"warnings", warnings}});
     else
         print_line(out);
     return 0;

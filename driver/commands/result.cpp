@@ -25,8 +25,7 @@ Json json_of(EventCounts const& counts)
     return {{"read", counts.read},
             {"written", counts.written},
             {"dropped", dropped},
-            {"clipped", counts.clipped},
-            {"empty_triggers", counts.empty_triggers}};
+            {"clipped", counts.clipped}};
 }
 
 std::string text_of(EventCounts const& counts)
@@ -39,9 +38,8 @@ std::string text_of(EventCounts const& counts)
                                    name_of(static_cast<DropReason>(r)));
     }
     if (!reasons.empty()) reasons += ")";
-    return fmt::format("{} events read = {} written + {} dropped{}, {} clipped, {} empty triggers",
-                       counts.read, counts.written, counts.num_dropped(), reasons, counts.clipped,
-                       counts.empty_triggers);
+    return fmt::format("{} events read = {} written + {} dropped{}, {} clipped", counts.read,
+                       counts.written, counts.num_dropped(), reasons, counts.clipped);
 }
 
 Json json_of_energy(float energy_gev)

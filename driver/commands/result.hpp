@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/event_set.hpp"
+#include "runtime/dataset.hpp"
 
 namespace calofuse::commands {
 using Json = nlohmann::ordered_json;
@@ -16,9 +16,9 @@ void print_json(Json const& document);
 /// `text` and an end of line.
 void print_line(std::string_view text);
 
-/// {"read", "written", "dropped": {reason: n}, "clipped", "empty_triggers"}
+/// {"read", "written", "dropped": {reason: n}, "clipped"}
 Json json_of(EventCounts const& counts);
-/// "7600 events read = 7590 written + 10 dropped (10 out_of_range), 3 clipped, 12 empty triggers"
+/// "7600 events read = 7590 written + 10 dropped (10 out_of_range), 3 clipped"
 std::string text_of(EventCounts const& counts);
 /// 0 for an unknown energy is null in JSON.
 Json json_of_energy(float energy_gev);

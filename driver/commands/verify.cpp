@@ -1,5 +1,6 @@
 /// \file driver/commands/verify.cpp
-/// Recomputes every digest: of stores by their `.sha256`, of manifests, of all manifests in a folder.
+/// Recomputes every digest: of stores by their `.sha256`, of manifests, of all manifests in a
+/// folder. A store without a manifest, as other programs write them, is read and checked.
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "io/sha256.hpp"
 #include "io/store/store.hpp"
 #include "runtime/error.hpp"
+#include "runtime/log.hpp"
 
 namespace calofuse::commands {
 namespace {
@@ -23,8 +25,8 @@ bool ends_with(std::string const& text, std::string_view end)
 
 /// A manifest to go through, and the one file of it that the user asked about, if it was one.
 struct Job {
-    std::string manifest;
-    std::string only;  ///< path, or empty: every file counts
+    std::string manifest;  ///< empty: there is none
+    std::string only;      ///< path, or empty: every file counts
 };
 
 /// What there is to check for `path`.
@@ -51,12 +53,7 @@ std::vector<Job> jobs_for(std::string const& path)
                     "check the path for typing errors");
     if (ends_with(path, kManifestEnd)) return {{path, {}}};
     std::string const beside = manifest_path_of(path);
-    if (!fs::exists(beside, none))
-        throw Error(Exit::no_input, "CF-SHA-04",
-                    fmt::format("{}: there is no {} to check it by", calofuse::quoted(path),
-                                calofuse::quoted(beside)),
-                    "keep the .sha256 file beside the store when you copy it");
-    return {{beside, path}};
+    return {{fs::exists(beside, none) ? beside : "", path}};
 }
 
 /// One file of a manifest, with what is wrong inside it where that can be told.
@@ -75,10 +72,24 @@ Json check(VerifiedFile const& file)
     return entry;
 }
 
+/// Throws what is wrong with a store that nobody made a digest of.
+Json check_structure(std::string const& path)
+{
+    Dataset const data = read_store(path);
+    log::warning("{}: no manifest: structure checked, digests not", calofuse::quoted(path));
+    return {{"path", path},
+            {"result", "no manifest"},
+            {"events", data.size()},
+            {"columns", data.describe_columns()}};
+}
+
 void print_text(Json const& entry)
 {
     std::string const path = calofuse::quoted(entry["path"].get<std::string>());
     print_line(fmt::format("{:<8} {}", entry["result"].get<std::string>(), path));
+    if (entry.contains("columns"))
+        print_line(fmt::format("         {} events: {}", entry["events"].get<std::int64_t>(),
+                               entry["columns"].get<std::string>()));
     if (!entry.contains("damaged_datasets")) return;
     for (Json const& d : entry["damaged_datasets"])
         print_line(fmt::format("         {}: {}", d["name"].get<std::string>(),
@@ -95,6 +106,11 @@ int verify(Session const& session, VerifyArgs const& args)
     std::vector<std::string> bad;
     for (std::string const& path : args.paths)
         for (Job const& job : jobs_for(path)) {
+            if (job.manifest.empty()) {
+                files.push_back(check_structure(job.only));
+                if (!session.global.json) print_text(files.back());
+                continue;
+            }
             manifests.push_back(job.manifest);
             bool listed = job.only.empty();
             for (VerifiedFile const& file : verify_manifest(job.manifest)) {

@@ -6,7 +6,7 @@
 
 namespace calofuse {
 EventGraphBuilder::EventGraphBuilder(Context& ctx,
-                                     EventSet const& events,
+                                     FocalhEvents const& events,
                                      std::span<float const> pedestals,
                                      HitOptions const& options,
                                      std::int64_t capacity)

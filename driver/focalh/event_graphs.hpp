@@ -10,7 +10,7 @@
 #include "driver/focalh/cell_image.hpp"
 #include "kernels/focalh/hits.hpp"
 #include "runtime/buffer.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 /// Graphs of some events; lives until the next `build`. Layout: kernels/focalh/event_graph.hpp.
@@ -24,7 +24,7 @@ class EventGraphBuilder {
   public:
     /// `ctx` is a CPU's. Up to `capacity` events at once; `events` must outlive this.
     EventGraphBuilder(Context& ctx,
-                      EventSet const& events,
+                      FocalhEvents const& events,
                       std::span<float const> pedestals,
                       HitOptions const& options,
                       std::int64_t capacity);
@@ -35,7 +35,7 @@ class EventGraphBuilder {
 
   private:
     Context& ctx_;
-    EventSet const& events_;
+    FocalhEvents events_;
     HitOptions options_;
     std::int64_t capacity_;
     Buffer<std::int32_t> channels_;

@@ -8,7 +8,7 @@
 #include "runtime/error.hpp"
 
 namespace calofuse {
-std::vector<double> cell_charges(EventSet const& events,
+std::vector<double> cell_charges(FocalhEvents const& events,
                                  std::int64_t row,
                                  std::span<float const> pedestals)
 {
@@ -24,7 +24,7 @@ std::vector<double> cell_charges(EventSet const& events,
     return out;
 }
 
-std::vector<double> mean_charges(EventSet const& events,
+std::vector<double> mean_charges(FocalhEvents const& events,
                                  Label label,
                                  std::span<float const> pedestals)
 {
@@ -49,7 +49,7 @@ std::vector<double> mean_charges(EventSet const& events,
     return out;
 }
 
-std::optional<std::int64_t> find_row(EventSet const& events,
+std::optional<std::int64_t> find_row(FocalhEvents const& events,
                                      std::int64_t file_id,
                                      std::int64_t event_index)
 {
@@ -59,7 +59,7 @@ std::optional<std::int64_t> find_row(EventSet const& events,
     return std::nullopt;
 }
 
-CellImage event_image(EventSet const& events,
+CellImage event_image(FocalhEvents const& events,
                       std::int64_t row,
                       std::span<float const> pedestals,
                       std::optional<float> score)
@@ -74,8 +74,8 @@ CellImage event_image(EventSet const& events,
     if (score) numbers = fmt::format("score {:.4f}, ", *score) + numbers;
     out.captions.push_back(numbers);
     std::string file = "?";
-    if (events.file_id[i] < events.files.size())
-        file = std::filesystem::path(events.files[events.file_id[i]].path).filename().string();
+    if (events.file_id[i] < events.data.files.size())
+        file = std::filesystem::path(events.data.files[events.file_id[i]].path).filename().string();
     out.captions.push_back(fmt::format("{} event {}", file, events.event_index[i]));
     out.captions.push_back(fmt::format("row {} of the store", row));
     return out;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "driver/judge/evaluation.hpp"
-#include "driver/train/store_scorer.hpp"
+#include "driver/focalh/run_conditions.hpp"
+#include "driver/judge/head_rows.hpp"
 #include "models/registry.hpp"
 #include "runtime/error.hpp"
 
@@ -17,6 +17,24 @@ HitNetwork const* as_hit_network(Model const& model)
     auto const* const network = dynamic_cast<HitNetwork const*>(&model);
     CALOFUSE_CHECK(network != nullptr, "the model makes no hits");
     return network;
+}
+
+FocalHits const* hits_of(HitNetwork const& network)
+{
+    auto const* const hits = dynamic_cast<FocalHits const*>(&network.points());
+    CALOFUSE_CHECK(hits != nullptr, "the points of the model are no hits");
+    return hits;
+}
+
+/// What the model subtracts under the conditions that hold.
+std::vector<float> conditions(Model& model,
+                              Checkpoint const& checkpoint,
+                              Dataset const& data,
+                              Session const* session)
+{
+    Parameters& parameters = model.parameters();
+    if (session != nullptr) focalh::adopt(*session, checkpoint, data, parameters);
+    return parameters.download(parameters.find(kPedestalState));
 }
 }  // namespace
 
@@ -33,33 +51,37 @@ bool is_hit_network(std::string const& model)
 
 HitViewer::HitViewer(Context& ctx,
                      Checkpoint const& checkpoint,
-                     EventSet const& events,
-                     std::vector<float> given)
-    : model_(restore_model(ctx, checkpoint))
+                     Dataset const& data,
+                     Session const* session)
+    : model_(restore_model(ctx, checkpoint, data))
     , network_(as_hit_network(*model_))
-    , events_(events)
-    , input_(ctx, scaling_for(checkpoint, events, std::move(given)), events.adc)
-    , builder_(ctx, events, input_.scaling().pedestals, network_->config().hits, kBatch)
+    , hits_(hits_of(*network_))
+    , events_(data)
+    , placed_(ctx, data, model_->columns())
+    , pedestals_(conditions(*model_, checkpoint, data, session))
+    , builder_(ctx, events_, pedestals_, hits_->options(), kBatch)
     , row_(ctx, 1)
     , position_(ctx, 2)
 {
-    tape_ = std::make_unique<Tape>(ctx, Mode::evaluate, position_.ref(), [&](Tape& tape) {
-        HitNetworkConfig const& config = network_->config();
-        layers::HitGraph const graph = layers::event_graph(
-            tape, input_.batch(row_.ref()), config.hits, layers::edges_of(config.convolution));
-        logit_ = network_->forward_graph(tape, graph, nullptr, &attention_).value;
-    });
+    Batch batch;
+    batch.row = row_.ref();
+    batch.position = position_.ref();
+    batch.columns = placed_.columns();
+    tape_ = std::make_unique<Tape>(
+        ctx, model_->parameters(), Mode::evaluate, batch.position, [&](Tape& tape) {
+            layers::PointCloud const cloud = network_->points()(tape, batch, network_->edges());
+            logit_ = network_->forward_cloud(tape, cloud, nullptr, &attention_).value;
+        });
 }
 
 bool HitViewer::has_attention() const
 {
-    auto const kind = network_->config().convolution.kind;
-    return kind == layers::HitConvolution::gat || kind == layers::HitConvolution::gatv2;
+    return network_->has_attention();
 }
 
 bool HitViewer::learns_edges() const
 {
-    return layers::edges_of(network_->config().convolution) == layers::HitEdges::none;
+    return network_->edges() == layers::Edges::none;
 }
 
 HitView HitViewer::view(std::int32_t row)
@@ -69,7 +91,7 @@ HitView HitViewer::view(std::int32_t row)
     tape_->run();
     HitView out;
     out.logit = *static_cast<float const*>(logit_.data);
-    out.score = scored_events(events_, {&row, 1}, {&out.logit, 1}).score[0];
+    out.score = static_cast<float>(probability(static_cast<double>(out.logit)));
     out.overlay = hit_overlay(builder_, row);
     if (has_attention()) attend(out);
     if (learns_edges()) out.overlay.edges.clear();

@@ -9,6 +9,9 @@
 
 #include "driver/focalh/event_graphs.hpp"
 #include "driver/train/checkpoint.hpp"
+#include "driver/train/session.hpp"
+#include "models/engine/placed.hpp"
+#include "models/focalh/hits.hpp"
 #include "models/hit_network.hpp"
 
 namespace calofuse {
@@ -26,20 +29,20 @@ struct HitView {
 
 class HitViewer {
   public:
-    /// `ctx` is a CPU's; `events` must outlive this. `given`: pedestals as driver/train/store_scorer.hpp
-    /// has them, (256) or empty.
+    /// `ctx` is a CPU's; `data` must outlive this. With a session, the conditions of its run hold
+    /// (driver/focalh/run_conditions.hpp).
     HitViewer(Context& ctx,
               Checkpoint const& checkpoint,
-              EventSet const& events,
-              std::vector<float> given);
+              Dataset const& data,
+              Session const* session = nullptr);
 
     HitView view(std::int32_t row);
     /// Number of hits of each event.
     std::vector<std::int32_t> num_hits(std::span<std::int32_t const> rows);
 
-    HitOptions const& options() const { return network_->config().hits; }
+    HitOptions const& options() const { return hits_->options(); }
     /// What the network subtracts, (256).
-    std::vector<float> const& pedestals() const { return input_.scaling().pedestals; }
+    std::vector<float> const& pedestals() const { return pedestals_; }
     /// gat and gatv2.
     bool has_attention() const;
     /// gravnet and dynamic edge_conv: every layer looks for neighbours of its own, so that views
@@ -51,8 +54,10 @@ class HitViewer {
 
     std::unique_ptr<Model> model_;
     HitNetwork const* network_;
-    EventSet const& events_;
-    EventInput input_;
+    FocalHits const* hits_;
+    FocalhEvents events_;
+    Placed placed_;
+    std::vector<float> pedestals_;
     EventGraphBuilder builder_;
     Buffer<std::int32_t> row_;
     Buffer<std::int64_t> position_;

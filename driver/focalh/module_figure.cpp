@@ -131,8 +131,8 @@ Svg asymmetry_plot(ModuleActivations const& charges)
             high.push_back(100 * (a.value + a.error));
         }
         if (x.empty()) continue;
-        Ink const ink = label == Label::electron ? Ink::electron
-                        : label == Label::hadron ? Ink::hadron
+        Ink const ink = label == Label::electron ? Ink::signal
+                        : label == Label::hadron ? Ink::background
                                                  : Ink::neutral;
         plot.markers(x, value, low, high, ink,
                      label == Label::electron ? "electrons"

@@ -29,7 +29,8 @@ ReportEvents read_report_events(ReportData const& data)
         out.events.reset();
         return out;
     }
-    if (out.events->pedestals.empty()) out.events->pedestals = pedestals_of(*out.events);
+    ChannelMap const map = FocalhEvents(*out.events).map;
+    set_focalh_constants(*out.events, map, pedestals_of(*out.events));
     return out;
 }
 }  // namespace calofuse

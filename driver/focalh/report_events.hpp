@@ -6,12 +6,12 @@
 #include <string>
 
 #include "driver/report/data.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 struct ReportEvents {
-    std::optional<EventSet> events;  ///< with pedestals (256), from its file or estimated
-    std::string why_not;             ///< one sentence, where there are none
+    std::optional<Dataset> events;  ///< with pedestals (256), from its file or estimated
+    std::string why_not;            ///< one sentence, where there are none
 };
 
 /// Reads the store that data.json names. A store that is gone, damaged or another one than the run

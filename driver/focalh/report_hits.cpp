@@ -67,7 +67,7 @@ constexpr Label kLabels[] = {Label::hadron, Label::electron};
 
 Ink ink_of(Label label)
 {
-    return label == Label::electron ? Ink::electron : Ink::hadron;
+    return label == Label::electron ? Ink::signal : Ink::background;
 }
 
 /// Starts a little left of 0, where the events without hits are.
@@ -81,7 +81,7 @@ Axis hits_axis(std::span<HitBin const> bins)
 }
 }  // namespace
 
-ReportHits read_report_hits(ReportData const& data, EventSet const* events)
+ReportHits read_report_hits(ReportData const& data, FocalhEvents const* events)
 {
     ReportHits out;
     if (!is_hit_network(data.model)) return out;
@@ -93,7 +93,7 @@ ReportHits read_report_hits(ReportData const& data, EventSet const* events)
         out.ctx = std::make_unique<Context>(Context::cpu(1));
         Checkpoint const best =
             Checkpoint::read(RunDirectory::open(data.run_dir).checkpoint("best"));
-        out.viewer = std::make_unique<HitViewer>(*out.ctx, best, *events, std::vector<float>{});
+        out.viewer = std::make_unique<HitViewer>(*out.ctx, best, events->data);
     } catch (Error const& e) {
         out.why_not = fmt::format("Figures about hits are left out: {}", e.what());
     }
@@ -106,7 +106,7 @@ std::string HitBin::range() const
 }
 
 std::vector<std::int32_t> hits_of(std::span<Prediction const> predictions,
-                                  EventSet const& events,
+                                  FocalhEvents const& events,
                                   HitViewer& viewer)
 {
     std::map<std::pair<std::int64_t, std::int64_t>, std::int32_t> row_of;
@@ -264,21 +264,19 @@ Table table_of(std::span<HitBin const> bins)
 }
 }  // namespace
 
-void add_hits(ReportPage& page,
-              ReportData const& data,
-              EventSet const* events,
-              ReportHits const& hits)
+Section hits_section(std::span<Prediction const> predictions,
+                     FocalhEvents const* events,
+                     ReportHits const& hits)
 {
-    if (hits.viewer == nullptr && hits.why_not.empty()) return;
+    std::string intro = "The network sees events as graphs of hits.";
     if (hits.viewer == nullptr || events == nullptr) {
-        page.section("hits", "Hits", "The network sees events as graphs of hits.");
+        Section page("hits", "Hits", intro);
         page.paragraph(hits.why_not);
-        return;
+        return page;
     }
-    page.section("hits", "Hits",
-                 "The network sees events as graphs of hits. " + rule_of(*hits.viewer));
-    std::vector<std::int32_t> const number = hits_of(data.predictions, *events, *hits.viewer);
-    std::vector<HitBin> const bins = hit_bins(data.predictions, number, kThreshold);
+    Section page("hits", "Hits", intro + " " + rule_of(*hits.viewer));
+    std::vector<std::int32_t> const number = hits_of(predictions, *events, *hits.viewer);
+    std::vector<HitBin> const bins = hit_bins(predictions, number, kThreshold);
     page.figure(score_by_hits_plot(bins),
                 {"Mean score of the events of a class with its standard error, by number of hits.",
                  "both classes on one curve: then the network counts hits and sees no shape. "
@@ -287,13 +285,14 @@ void add_hits(ReportPage& page,
                 {"Share of events that are called what their label says, with 68 % "
                  "Clopper-Pearson bands.",
                  "one class near 1 and the other near 0 at the same number of hits: as above."});
-    page.figure(num_hits_plot(data.predictions, number),
+    page.figure(num_hits_plot(predictions, number),
                 {"Test events by number of hits.",
                  "a large share without hits or with one: the threshold is too high for "
                  "the energies at hand."});
     page.table(table_of(bins), {"Events without hits and with one hit apart, the others in bins of "
                                 "about equal numbers of events.",
                                 ""});
+    return page;
 }
 
 std::string hits_caption(HitViewer const& viewer)

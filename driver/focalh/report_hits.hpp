@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "driver/focalh/hit_view.hpp"
-#include "driver/report/numbers.hpp"
+#include "driver/focalh/predictions.hpp"
+#include "driver/judge/statistics.hpp"
+#include "driver/report/data.hpp"
 #include "driver/report/page.hpp"
 
 namespace calofuse {
@@ -18,11 +20,13 @@ struct ReportHits {
     std::unique_ptr<Context> ctx;
     std::unique_ptr<HitViewer> viewer;  ///< null: the model makes no hits, or `why_not`
     std::string why_not;                ///< one sentence, where it should have made some
+
+    bool asked() const { return viewer != nullptr || !why_not.empty(); }
 };
 
 /// `events` may be null; else it is the store of the run and must outlive the result. A checkpoint
 /// that is gone or damaged is no error, but said.
-ReportHits read_report_hits(ReportData const& data, EventSet const* events);
+ReportHits read_report_hits(ReportData const& data, FocalhEvents const* events);
 
 /// Test events with `low` .. `high` hits.
 struct HitBin {
@@ -40,7 +44,7 @@ struct HitBin {
 
 /// Number of hits of each prediction's event; -1 where the store does not have it.
 std::vector<std::int32_t> hits_of(std::span<Prediction const> predictions,
-                                  EventSet const& events,
+                                  FocalhEvents const& events,
                                   HitViewer& viewer);
 
 /// Events without hits and with one hit have bins of their own, the others about ten of like
@@ -53,11 +57,10 @@ Svg score_by_hits_plot(std::span<HitBin const> bins);
 Svg right_by_hits_plot(std::span<HitBin const> bins);
 Svg num_hits_plot(std::span<Prediction const> predictions, std::span<std::int32_t const> hits);
 
-/// The section of the page; nothing for a model that makes no hits.
-void add_hits(ReportPage& page,
-              ReportData const& data,
-              EventSet const* events,
-              ReportHits const& hits);
+/// The section of the page; `hits` must be `asked`.
+Section hits_section(std::span<Prediction const> predictions,
+                     FocalhEvents const* events,
+                     ReportHits const& hits);
 
 /// What to say below pictures of events with hits.
 std::string hits_caption(HitViewer const& viewer);

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "runtime/error.hpp"
-#include "runtime/score_order.hpp"
+#include "runtime/scores/score_order.hpp"
 
 namespace calofuse {
 Calibration calibration(std::span<float const> score,

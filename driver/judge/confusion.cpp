@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "runtime/error.hpp"
-#include "runtime/score_order.hpp"
+#include "runtime/scores/score_order.hpp"
 
 namespace calofuse {
 namespace {

@@ -6,6 +6,8 @@
 #include <span>
 
 namespace calofuse {
+inline constexpr double kDecisionThreshold = 0.5;  ///< of a binary head: score above it = class 1
+
 /// Sums of weights by true class and decision; numbers of events without weights.
 struct Confusion {
     double true_negative = 0, false_positive = 0;  ///< background events

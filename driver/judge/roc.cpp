@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "runtime/score_order.hpp"
+#include "runtime/scores/score_order.hpp"
 
 namespace calofuse {
 RocCurve roc_curve(std::span<float const> score, std::span<std::uint8_t const> label)

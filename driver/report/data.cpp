@@ -1,7 +1,6 @@
 #include "driver/report/data.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include "driver/judge/predictions.hpp"
 #include "driver/report/settings.hpp"
 #include "io/input_file.hpp"
 #include "runtime/error.hpp"
@@ -23,14 +23,20 @@ constexpr char const* kHint = "the run directory is incomplete or was edited; tr
     throw Error(Exit::data, code, message, kHint);
 }
 
-/// The text of RUN/NAME.
-std::string read_run_file(std::string const& run_dir, char const* name, std::int64_t max_bytes)
+void check_there(std::string const& path)
 {
-    std::string const path = run_dir + "/" + name;
     std::error_code failed;
     if (!std::filesystem::exists(path, failed))
         throw Error(Exit::no_input, "CF-RUN-02", calofuse::quoted(path) + " is missing",
                     "has the training finished? `calofuse train --resume` goes on with it");
+}
+
+/// The text of RUN/NAME.
+std::string read_run_file(std::string const& run_dir, char const* name, std::int64_t max_bytes)
+{
+    std::string const path = run_dir + "/" + name;
+    check_there(path);
+    std::error_code failed;
     if (auto const size = std::filesystem::file_size(path, failed);
         !failed && size > static_cast<std::uintmax_t>(max_bytes))
         bad("CF-RUN-09", fmt::format("{}: {} bytes, a run's is at most {}", calofuse::quoted(path),
@@ -114,12 +120,15 @@ Json parsed(std::string const& where, std::string_view text)
     return out;
 }
 
-SplitResult read_split(Reader const& summary, char const* key)
+NamedNumbers read_split(Reader const& summary, char const* key)
 {
-    if (!summary.has(key)) return {};
+    NamedNumbers out;
+    if (!summary.has(key)) return out;
     Reader const split = summary.object(key);
-    return {split.optional_number("loss"), split.optional_number("accuracy"),
-            split.optional_number("auc")};
+    for (auto const& [name, value] : split.json().items())
+        if (auto const number = split.optional_number(name.c_str()))
+            out.emplace_back(name, *number);
+    return out;
 }
 
 void read_summary(ReportData& out, std::string const& where, Json const& json)
@@ -142,22 +151,27 @@ void read_summary(ReportData& out, std::string const& where, Json const& json)
     }
 }
 
-Label label_of(std::string_view name, std::string const& place, char const* code)
+/// What stands beside path and number of events, as text; digests are for machines.
+NamedValues file_columns(Json const& file)
 {
-    for (Label const label : {Label::hadron, Label::electron})
-        if (name == name_of(label)) return label;
-    if (name.empty() || name == name_of(Label::unknown)) return Label::unknown;
-    bad(code, place + ": label " + calofuse::quoted(std::string(name), 40)
-                  + " is not electron or hadron");
+    NamedValues out;
+    for (auto const& [key, value] : file.items())
+        if (key != "path" && key != "num_events" && key != "sha256" && !value.is_structured())
+            out.emplace_back(key, value.is_null()     ? ""
+                                  : value.is_string() ? value.get<std::string>()
+                                  : value.is_number() ? fmt::format("{:g}", value.get<double>())
+                                                      : value.dump());
+    return out;
 }
 
 void read_data(ReportData& out, std::string const& where, Json const& json)
 {
     Reader const r(where, json);
     out.store = r.text("store");
+    out.kind = r.text("kind");
     out.store_sha256 = r.text("sha256");
     out.num_events = r.count("events");
-    out.empty_triggers = r.count("empty_triggers");
+    if (r.has("empty_triggers")) out.empty_triggers = r.count("empty_triggers");
     out.clipped = r.has("clipped") ? r.count("clipped") : 0;
     Reader const split = r.object("split");
     out.split = {split.count("train"), split.count("valid"), split.count("test")};
@@ -166,13 +180,7 @@ void read_data(ReportData& out, std::string const& where, Json const& json)
         out.dropped.emplace_back(reason, dropped.count(reason.c_str()));
     for (Json const& entry : r.list("files")) {
         Reader const file(r.place("files"), entry);
-        SourceFile source;
-        source.path = file.text("path");
-        source.label =
-            label_of(file.has("label") ? file.text("label") : "", file.place("label"), "CF-RUN-07");
-        source.energy_gev = static_cast<float>(file.optional_number("energy_gev").value_or(0));
-        source.num_events = file.count("num_events");
-        out.files.push_back(std::move(source));
+        out.files.push_back({file.text("path"), file.count("num_events"), file_columns(entry)});
     }
 }
 
@@ -229,98 +237,7 @@ void read_metrics(ReportData& out, std::string const& where, std::string_view te
     }
 }
 
-/// Rows of a CSV file with a header; every refusal names the line.
-class PredictionParser {
-  public:
-    PredictionParser(std::string path, std::string_view header) : path_(std::move(path))
-    {
-        std::vector<std::string_view> const names = split_fields(header);
-        for (std::size_t k = 0; k < kNames.size(); ++k) {
-            auto const found = std::find(names.begin(), names.end(), kNames[k]);
-            if (found == names.end())
-                bad("CF-RUN-08",
-                    fmt::format("{} line 1: no column {}", calofuse::quoted(path_), kNames[k]));
-            column_[k] = static_cast<std::size_t>(found - names.begin());
-        }
-        num_columns_ = names.size();
-    }
-
-    Prediction row(std::string_view line, std::int64_t line_number)
-    {
-        line_number_ = line_number;
-        std::vector<std::string_view> const fields = split_fields(line);
-        if (fields.size() != num_columns_)
-            refuse(fmt::format("{} columns, the header has {}", fields.size(), num_columns_));
-        Prediction p;
-        p.file_id = static_cast<std::int32_t>(number<std::uint16_t>(fields[column_[0]], 0));
-        p.event_index = number<std::uint32_t>(fields[column_[1]], 1);
-        p.score = number<float>(fields[column_[2]], 2);
-        if (!(p.score >= 0 && p.score <= 1)) refuse("score is not within 0 .. 1");
-        p.label = label_of(fields[column_[3]], place(), "CF-RUN-08");
-        p.energy_gev = number<double>(fields[column_[4]], 4);
-        if (!(p.energy_gev >= 0 && p.energy_gev < 1e6)) refuse("energy is not an energy");
-        return p;
-    }
-
-  private:
-    static constexpr std::array<std::string_view, 5> kNames = {"file_id", "event_index", "score",
-                                                               "label", "energy_gev"};
-
-    static std::vector<std::string_view> split_fields(std::string_view line)
-    {
-        std::vector<std::string_view> out;
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        for (std::size_t comma = line.find(','); comma != line.npos; comma = line.find(',')) {
-            out.push_back(line.substr(0, comma));
-            line.remove_prefix(comma + 1);
-        }
-        out.push_back(line);
-        return out;
-    }
-    std::string place() const
-    {
-        return fmt::format("{} line {}", calofuse::quoted(path_), line_number_);
-    }
-    [[noreturn]] void refuse(std::string const& why) const
-    {
-        bad("CF-RUN-08", place() + ": " + why);
-    }
-
-    template <class T>
-    T number(std::string_view field, std::size_t column) const
-    {
-        T value{};
-        auto const [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-        if (error != std::errc{} || end != field.data() + field.size())
-            refuse(
-                fmt::format("{} is {}", kNames[column], calofuse::quoted(std::string(field), 40)));
-        return value;
-    }
-
-    std::string path_;
-    std::int64_t line_number_ = 1;
-    std::array<std::size_t, 5> column_ = {};
-    std::size_t num_columns_ = 0;
-};
-
 constexpr std::int64_t kMaxJson = 64LL << 20;
-constexpr std::int64_t kMaxPredictions = 1LL << 30;
-
-std::vector<Prediction> parse_predictions(std::string const& path, std::string_view text)
-{
-    std::optional<PredictionParser> parser;
-    std::vector<Prediction> out;
-    for (std::int64_t line_number = 1; !text.empty() || line_number == 1; ++line_number) {
-        std::size_t const end = std::min(text.find('\n'), text.size());
-        std::string_view const line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (!parser)
-            parser.emplace(path, line);
-        else
-            out.push_back(parser->row(line, line_number));
-    }
-    return out;
-}
 }  // namespace
 
 Curve ReportData::curve(std::string const& split_name, std::string const& name) const
@@ -337,12 +254,24 @@ std::string ReportData::environment_value(std::string const& key) const
     return "";
 }
 
-std::vector<Prediction> read_predictions(std::string const& path)
+double number_of(NamedNumbers const& numbers, std::string const& name)
 {
-    return parse_predictions(path, read_file(path, kMaxPredictions));
+    for (auto const& [key, value] : numbers)
+        if (key == name) return value;
+    return NAN;
 }
 
-ReportData read_run(std::string const& run_dir)
+Task task_of_run(std::string const& run_dir)
+{
+    std::string const where = calofuse::quoted(run_dir + "/summary.json");
+    Json const summary = parsed(where, read_run_file(run_dir, "summary.json", kMaxJson));
+    if (!summary.is_object() || !summary.contains("task"))
+        throw Error(Exit::data, "CF-RUN-07", where + ": field task is missing",
+                    "train again: the run is of an older version");
+    return task_from_text(summary["task"].dump());
+}
+
+ReportData read_run(std::string const& run_dir, Task task)
 {
     std::error_code failed;
     if (!std::filesystem::is_directory(run_dir, failed))
@@ -365,9 +294,11 @@ ReportData read_run(std::string const& run_dir)
     read_metrics(out, where("metrics.jsonl"), read_run_file(run_dir, "metrics.jsonl", kMaxJson));
     out.settings =
         flatten_toml(where("config.toml"), read_run_file(run_dir, "config.toml", 1 << 20));
-    out.predictions =
-        parse_predictions(run_dir + "/predictions_test.csv",
-                          read_run_file(run_dir, "predictions_test.csv", kMaxPredictions));
+    std::string const predictions = run_dir + "/predictions_test.csv";
+    check_there(predictions);
+    out.task = std::move(task);
+    out.predictions = read_predictions(predictions, out.task);
+    out.judgement = judge(out.predictions, out.task);
     return out;
 }
 }  // namespace calofuse

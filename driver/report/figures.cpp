@@ -48,8 +48,9 @@ Svg speed_plot(ReportData const& data)
 
 Svg roc_plot(Scored const& scored)
 {
-    Plot plot("ROC", {.label = "hadron efficiency (false positives)", .min = 0, .max = 1},
-              {.label = "electron efficiency", .min = 0, .max = 1.02});
+    Plot plot("ROC",
+              {.label = scored.background + " efficiency (false positives)", .min = 0, .max = 1},
+              {.label = scored.signal + " efficiency", .min = 0, .max = 1.02});
     plot.diagonal();
     plot.line(
         scored.roc.background, scored.roc.signal, Ink::accent,
@@ -59,13 +60,13 @@ Svg roc_plot(Scored const& scored)
 
 Svg rejection_plot(Scored const& scored)
 {
-    Plot plot("Background rejection", {.label = "electron efficiency", .min = 0, .max = 1},
-              {.label = "1 / hadron efficiency", .scale = Scale::log, .min = 1});
+    Plot plot("Background rejection", {.label = scored.signal + " efficiency", .min = 0, .max = 1},
+              {.label = "1 / " + scored.background + " efficiency", .scale = Scale::log, .min = 1});
     std::vector<double> x, low, middle, high;
     for (int i = 1; i <= 200; ++i) {
         WorkingPoint const point = working_point(scored, i / 200.0);
-        x.push_back(point.electrons.value);
-        middle.push_back(point.rejection);  // a gap where no hadron is left
+        x.push_back(point.signal.value);
+        middle.push_back(point.rejection);  // a gap where no background is left
         low.push_back(point.rejection_low);
         high.push_back(point.rejection_high);
     }
@@ -80,13 +81,14 @@ Svg rejection_plot(Scored const& scored)
     return plot.draw();
 }
 
-Svg score_plot(ScoreHistogram const& histogram)
+Svg score_plot(Scored const& scored, ScoreHistogram const& histogram)
 {
     Plot plot("Scores of the test events",
-              {.label = "score (probability of electron)", .min = 0, .max = 1},
+              {.label = "score (probability of " + scored.signal + ")", .min = 0, .max = 1},
               {.label = "events per bin", .scale = Scale::log, .min = 0.7});
-    plot.steps(histogram.edges, histogram.hadrons, Ink::hadron, "labelled hadron");
-    plot.steps(histogram.edges, histogram.electrons, Ink::electron, "labelled electron");
+    plot.steps(histogram.edges, histogram.background, Ink::background,
+               "labelled " + scored.background);
+    plot.steps(histogram.edges, histogram.signal, Ink::signal, "labelled " + scored.signal);
     return plot.draw();
 }
 
@@ -94,61 +96,62 @@ Svg threshold_plot(Scored const& scored)
 {
     Plot plot("Choice of the threshold", {.label = "threshold on the score", .min = 0, .max = 1},
               {.label = "fraction", .min = 0, .max = 1.02});
-    std::vector<double> x, accuracy, electrons, hadrons, purity;
+    std::vector<double> x, accuracy, signal, background, purity;
     for (int i = 0; i <= 100; ++i) {
-        Decisions const c(scored, static_cast<float>(i / 100.0));
+        Decisions const d = decisions(scored, i / 100.0);
         x.push_back(i / 100.0);
-        accuracy.push_back(c.accuracy().value);
-        electrons.push_back(c.correct(Label::electron).value);
-        hadrons.push_back(c.correct(Label::hadron).value);
-        purity.push_back(c.purity(Label::electron).value);
+        accuracy.push_back(d.accuracy.value);
+        signal.push_back(d.signal.value);
+        background.push_back(d.background.value);
+        purity.push_back(d.purity.value);
     }
-    plot.line(x, hadrons, Ink::hadron, "hadrons rejected");
-    plot.line(x, electrons, Ink::electron, "electrons kept");
-    plot.dashed_line(x, purity, Ink::electron, "purity of the electrons");
+    plot.line(x, background, Ink::background, scored.background + " rejected");
+    plot.line(x, signal, Ink::signal, scored.signal + " kept");
+    plot.dashed_line(x, purity, Ink::signal, "purity of " + scored.signal);
     plot.line(x, accuracy, Ink::neutral, "accuracy");
     plot.vertical_guide(0.5, "0.5");
     return plot.draw();
 }
 
-Svg energy_plot(std::span<EnergyBin const> bins)
+Svg energy_plot(std::span<Group const> groups, std::vector<std::string> const& names)
 {
     double lowest = 1;
-    for (EnergyBin const& bin : bins)
-        lowest = std::min(lowest, bin.correct.low);
+    for (Group const& g : groups)
+        lowest = std::min(lowest, g.figure("accuracy").low);
     Plot plot("Right decisions by beam energy", {.label = "beam energy / GeV", .min = 0},
               {.label = "fraction called right",
                .min = std::max(0.0, std::floor(lowest * 10 - 0.5) / 10),
                .max = 1.005});
-    for (Label const label : {Label::hadron, Label::electron}) {
-        Ink const ink = label == Label::electron ? Ink::electron : Ink::hadron;
+    for (std::size_t c = 0; c < names.size(); ++c) {
+        Ink const ink = c == 1 ? Ink::signal : Ink::background;
         std::vector<double> x, value, low, high;
-        for (EnergyBin const& bin : bins) {
-            if (bin.label != label) continue;
-            x.push_back(bin.energy_gev);
-            value.push_back(bin.correct.value);
-            low.push_back(bin.correct.low);
-            high.push_back(bin.correct.high);
+        for (Group const& g : groups) {
+            if (g.label != names[c]) continue;
+            Figure const accuracy = g.figure("accuracy");
+            x.push_back(g.low);
+            value.push_back(accuracy.value);
+            low.push_back(accuracy.low);
+            high.push_back(accuracy.high);
         }
         plot.band(x, low, high, ink);
         plot.line(x, value, ink, "");
-        plot.markers(x, value, low, high, ink, label == Label::electron ? "electrons" : "hadrons");
+        plot.markers(x, value, low, high, ink, names[c]);
     }
     return plot.draw();
 }
 
-Svg calibration_plot(Calibration const& calibration)
+Svg calibration_plot(Scored const& scored, Calibration const& calibration)
 {
     Plot plot("Calibration", {.label = "mean score of the bin", .min = 0, .max = 1},
-              {.label = "share of electrons", .min = 0, .max = 1.02});
+              {.label = "share of " + scored.signal, .min = 0, .max = 1.02});
     plot.diagonal();
     std::vector<double> x, share, low, high;
     for (CalibrationBin const& bin : calibration.bins) {
         x.push_back(bin.mean_score);
-        Efficiency const electrons = efficiency(bin.num_signal, bin.num_events);
-        share.push_back(electrons.value);
-        low.push_back(electrons.low);
-        high.push_back(electrons.high);
+        Efficiency const share_of = efficiency(bin.num_signal, bin.num_events);
+        share.push_back(share_of.value);
+        low.push_back(share_of.low);
+        high.push_back(share_of.high);
     }
     plot.line(x, share, Ink::accent, "");
     plot.markers(x, share, low, high, Ink::accent, "test events");

@@ -1,9 +1,11 @@
 /// \file driver/report/figures.hpp
-/// The plots of the report. Electrons are blue and hadrons orange in all of them.
+/// The plots of the report. Signal is blue and background orange in all of them.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "driver/judge/calibration.hpp"
 #include "driver/report/data.hpp"
 #include "driver/report/numbers.hpp"
 #include "driver/report/plot/plot.hpp"
@@ -14,13 +16,14 @@ Svg curve_plot(ReportData const& data, std::string const& name, std::string cons
 Svg learning_rate_plot(ReportData const& data);
 Svg speed_plot(ReportData const& data);
 
-/// Electron efficiency against hadron efficiency, both linear.
+/// Signal efficiency against background efficiency, both linear.
 Svg roc_plot(Scored const& scored);
-/// 1 / hadron efficiency (logarithmic, with its 68 % band) against electron efficiency.
+/// 1 / background efficiency (logarithmic, with its 68 % band) against signal efficiency.
 Svg rejection_plot(Scored const& scored);
-Svg score_plot(ScoreHistogram const& histogram);
-/// What happens at each threshold: accuracy, both efficiencies, purity of the electrons.
+Svg score_plot(Scored const& scored, ScoreHistogram const& histogram);
+/// What happens at each threshold: accuracy, both efficiencies, purity of the signal.
 Svg threshold_plot(Scored const& scored);
-Svg energy_plot(std::span<EnergyBin const> bins);
-Svg calibration_plot(Calibration const& calibration);
+/// Accuracy of each class against beam energy. `names`: background, signal.
+Svg energy_plot(std::span<Group const> groups, std::vector<std::string> const& names);
+Svg calibration_plot(Scored const& scored, Calibration const& calibration);
 }  // namespace calofuse

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fmt/format.h>
+#include <numeric>
 
 #include "driver/report/style.hpp"
 
@@ -57,23 +58,32 @@ void ReportPage::cards(std::vector<Card> const& cards)
     body_ += "</div>\n";
 }
 
-void ReportPage::section(std::string_view id, std::string_view title, std::string_view intro)
+void ReportPage::add(Section const& section)
 {
-    if (open_) body_ += "</div>\n</section>\n";
-    open_ = true;
-    nav_ += fmt::format("<a href=\"#{}\">{}</a>\n", id, xml_escaped(title));
-    body_ += fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"grid\">\n", id,
-                         xml_escaped(title), xml_escaped(intro));
+    nav_ += fmt::format("<a href=\"#{}\">{}</a>\n", section.id(), xml_escaped(section.title()));
+    body_ += section.html();
 }
 
-void ReportPage::figure(Svg const& svg, Caption const& caption, Width width)
+Section::Section(std::string id, std::string title, std::string_view intro)
+    : id_(std::move(id)), title_(std::move(title))
+{
+    body_ = fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"grid\">\n", id_,
+                        xml_escaped(title_), xml_escaped(intro));
+}
+
+std::string Section::html() const
+{
+    return body_ + "</div>\n</section>\n";
+}
+
+void Section::figure(Svg const& svg, Caption const& caption, Width width)
 {
     body_ += fmt::format("<figure{}>\n{}<figcaption>{}</figcaption>\n</figure>\n",
                          width == Width::full ? " class=\"full\"" : "", svg.element(),
                          caption_html(caption));
 }
 
-void ReportPage::table(Table const& table, Caption const& caption)
+void Section::table(Table const& table, Caption const& caption)
 {
     auto const row = [&](std::vector<std::string> const& cells, char const* tag) {
         std::string out = "<tr>";
@@ -93,22 +103,32 @@ void ReportPage::table(Table const& table, Caption const& caption)
     body_ += "</div>\n";
 }
 
-void ReportPage::confusion(ConfusionCell const (&cells)[2][2], Caption const& caption)
+void Section::confusion(std::vector<std::string> const& names,
+                        std::vector<std::vector<std::int64_t>> const& counts,
+                        Caption const& caption)
 {
-    body_ +=
-        "<div class=\"box\">\n<h3>Confusion matrix</h3>\n<div class=\"wrap\"><table class=\"cm\">\n"
-        "<thead><tr><th></th><th>called hadron</th><th>called electron</th></tr></thead>\n"
-        "<tbody>\n";
-    constexpr char const* kRows[] = {"labelled hadron", "labelled electron"};
-    for (std::size_t i = 0; i < 2; ++i) {
-        body_ += fmt::format("<tr><th>{}</th>", kRows[i]);
-        for (std::size_t j = 0; j < 2; ++j) {
-            ConfusionCell const& cell = cells[i][j];
-            double const tint = std::isfinite(cell.fraction) ? 0.06 + 0.5 * cell.fraction : 0.06;
+    bool const two = names.size() == 2;
+    body_ += fmt::format(
+        "<div class=\"box{}\">\n<h3>Confusion matrix</h3>\n<div class=\"wrap\"><table "
+        "class=\"cm{}\">\n<thead><tr><th></th>",
+        names.size() > 6 ? " full" : "", two ? "" : " many");
+    for (std::string const& name : names)
+        body_ += "<th>called " + xml_escaped(name) + "</th>";
+    body_ += "</tr></thead>\n<tbody>\n";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        body_ += fmt::format("<tr><th>labelled {}</th>", xml_escaped(names[i]));
+        std::int64_t const row =
+            std::accumulate(counts[i].begin(), counts[i].end(), std::int64_t{0});
+        for (std::size_t j = 0; j < names.size(); ++j) {
+            double const share =
+                row == 0 ? 0.0 : static_cast<double>(counts[i][j]) / static_cast<double>(row);
+            // Two classes have a colour each; of many, what is right and what is wrong has one.
+            bool const background = two ? j == 0 : i != j;
             body_ += fmt::format(
                 "<td style=\"background:rgba(var(--{}),{:.2f})\"><span class=\"n\">{}"
                 "</span> <span class=\"p\">{}</span></td>",
-                j == 0 ? "h" : "e", tint, xml_escaped(cell.count), xml_escaped(cell.share));
+                background ? "h" : "e", 0.06 + (two ? 0.5 : 0.7) * share, with_spaces(counts[i][j]),
+                row == 0 ? "no events" : fmt::format("{:.{}f} %", 100 * share, two ? 2 : 1));
         }
         body_ += "</tr>\n";
     }
@@ -116,18 +136,17 @@ void ReportPage::confusion(ConfusionCell const (&cells)[2][2], Caption const& ca
              + "</div>\n</div>\n";
 }
 
-void ReportPage::paragraph(std::string_view text)
+void Section::paragraph(std::string_view text)
 {
-    body_ += "<p class=\"fine" + std::string(open_ ? " full" : "") + "\">" + xml_escaped(text)
-             + "</p>\n";
+    body_ += "<p class=\"fine full\">" + xml_escaped(text) + "</p>\n";
 }
 
-void ReportPage::begin_stack()
+void Section::begin_stack()
 {
     body_ += "<div class=\"stack\">\n";
 }
 
-void ReportPage::end_stack()
+void Section::end_stack()
 {
     body_ += "</div>\n";
 }
@@ -138,7 +157,7 @@ std::string ReportPage::html() const
            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>"
            + xml_escaped(title_) + "</title>\n<style>\n" + std::string(report_css())
            + std::string(plot_css()) + "</style>\n</head>\n<body>\n" + head_ + "<nav><div>\n" + nav_
-           + "</div></nav>\n<main>\n" + body_ + (open_ ? "</div>\n</section>\n" : "")
+           + "</div></nav>\n<main>\n" + body_
            + "<footer>Made by calofuse report. One file, no script, nothing loaded from elsewhere."
              "</footer>\n</main>\n</body>\n</html>\n";
 }

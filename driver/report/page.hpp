@@ -3,6 +3,7 @@
 /// warnings. Everything that comes in as text is escaped here and nowhere else.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,33 +35,42 @@ struct Table {
 
 enum class Width : std::uint8_t { half, full };
 
+/// A part of the page with a place in the bar at the top.
+class Section {
+  public:
+    /// `id` is what the bar links to.
+    Section(std::string id, std::string title, std::string_view intro);
+
+    void figure(Svg const& svg, Caption const& caption, Width width = Width::half);
+    void table(Table const& table, Caption const& caption = {});
+    /// Counts [true][called] of the classes `names` with shares of each row, tinted by the share.
+    void confusion(std::vector<std::string> const& names,
+                   std::vector<std::vector<std::int64_t>> const& counts,
+                   Caption const& caption);
+    void paragraph(std::string_view text);
+    /// What comes until `end_stack` is set one below the other in half the width.
+    void begin_stack();
+    void end_stack();
+
+    std::string const& id() const { return id_; }
+    std::string const& title() const { return title_; }
+    std::string html() const;
+
+  private:
+    std::string id_, title_, body_;
+};
+
 class ReportPage {
   public:
     ReportPage(std::string title, std::string subtitle, std::string facts);
 
     void warnings(std::vector<std::string> const& texts);
     void cards(std::vector<Card> const& cards);
-    /// Ends the one before. `id` is what the bar at the top links to.
-    void section(std::string_view id, std::string_view title, std::string_view intro);
-    void figure(Svg const& svg, Caption const& caption, Width width = Width::half);
-    void table(Table const& table, Caption const& caption = {});
-    /// 2 x 2 table of counts and shares of each row, tinted by the share. Rows and columns: hadron,
-    /// electron.
-    struct ConfusionCell {
-        std::string count, share;
-        double fraction = 0;
-    };
-    void confusion(ConfusionCell const (&cells)[2][2], Caption const& caption);
-    void paragraph(std::string_view text);
-    /// What comes until `end_stack` is set one below the other in half the width.
-    void begin_stack();
-    void end_stack();
+    void add(Section const& section);
 
     std::string html() const;
 
   private:
-    std::string head_, nav_, body_;
-    std::string title_;
-    bool open_ = false;
+    std::string title_, head_, nav_, body_;
 };
 }  // namespace calofuse

@@ -4,16 +4,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "driver/focalh/report_hits.hpp"
 #include "driver/report/data.hpp"
-#include "runtime/event_set.hpp"
+#include "driver/report/page.hpp"
 
 namespace calofuse {
-/// The page. `events` (with its pedestals, 256) may be null: then the images are left out, and
-/// `why_no_events` is shown. `hits`: of a run of a network on hits.
-std::string report_html(ReportData const& data,
-                        EventSet const* events,
-                        std::string const& why_no_events,
-                        ReportHits const& hits = {});
+/// The page. `more`: what a detector has to say, set behind the sections of the task.
+std::string report_html(ReportData const& data, std::vector<Section> const& more = {});
 }  // namespace calofuse

@@ -49,6 +49,8 @@ th.w,td.w{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:5e
 .cm th{border:none;text-align:center;vertical-align:middle;padding:.25rem .3rem}
 .cm .n{display:block;font-size:1.15rem;font-weight:600}
 .cm .p{display:block;font-size:.85rem}
+.cm.many td{padding:.3rem .15rem}.cm.many th{font-size:.8rem;overflow-wrap:anywhere}
+.cm.many .n{font-size:.8rem;font-weight:400}.cm.many .p{font-weight:600}
 footer{margin:2.2rem 0 2rem;color:var(--soft);font-size:.85rem}
 @media (max-width:760px){.grid{grid-template-columns:minmax(0,1fr)}nav{position:static}html{scroll-padding-top:0}body{font-size:14.5px}}
 @media screen and (prefers-color-scheme:dark){:root{--page:#121317;--card:#1b1c20;--ink:#ececf1;--soft:#a9a9b5;--rule:#33343c;--accent:#b9a2f2;--warn:#3a2f10;--warn-rule:#c99a1a;--e:86,180,233;--h:245,138,60}}

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <numeric>
+
+#include "driver/judge/document.hpp"
 
 namespace calofuse {
 namespace {
@@ -25,40 +28,52 @@ double at_best(ReportData const& data, char const* split, char const* name)
     return out;
 }
 
-void check_numbers(ReportData const& data, Scored const& scored, std::vector<std::string>& out)
+void check_rows(ReportData const& data, std::vector<std::string>& out)
 {
-    double const accuracy = Decisions(scored, kThreshold).accuracy().value, auc = scored.auc;
-    if (scored.size() == 0)
+    Judgement const& j = data.judgement;
+    if (j.rows == 0)
         out.emplace_back("There is no labelled test event: none of the test metrics exist.");
-    else if (scored.num_electrons == 0 || scored.num_hadrons == 0)
-        out.emplace_back("The test events are all of one class: AUC and ROC do not exist.");
-    auto const differs = [](std::optional<double> const& a, double b) {
-        return a && std::isfinite(*a) && std::isfinite(b) && std::abs(*a - b) > kSameNumber;
-    };
-    if (differs(data.test.accuracy, accuracy))
-        out.push_back(
-            fmt::format("The training reported a test accuracy of {:.6f}, the predictions "
-                        "say {:.6f}: they are not of the same run or checkpoint.",
-                        *data.test.accuracy, accuracy));
-    if (differs(data.test.auc, auc))
-        out.push_back(
-            fmt::format("The training reported a test AUC of {:.6f}, the predictions say "
-                        "{:.6f}: they are not of the same run or checkpoint.",
-                        *data.test.auc, auc));
-    if (scored.size() != data.split[2])
-        out.push_back(fmt::format("data.json counts {} test events, the predictions hold {}.",
-                                  data.split[2], scored.size()));
-    if (data.valid.accuracy && scored.size() > 0 && data.split[1] > 0) {
-        double const v = *data.valid.accuracy;
-        double const sigma = std::sqrt(accuracy * (1 - accuracy)
-                                       * (1.0 / static_cast<double>(scored.size())
-                                          + 1.0 / static_cast<double>(data.split[1])));
-        if (std::abs(v - accuracy) > kUnlikely * sigma && std::abs(v - accuracy) > 1e-3)
-            out.push_back(
-                fmt::format("Validation accuracy {:.4f} and test accuracy {:.4f} differ by "
-                            "more than {:.0f} standard deviations ({:.4f}).",
-                            v, accuracy, kUnlikely, sigma));
+    for (HeadJudgement const& head : j.heads) {
+        if (head.rows == 0 || head.kind == TaskKind::regression) continue;
+        for (std::size_t c = 0; c < head.names.size(); ++c) {
+            auto const& row = head.confusion[c];
+            if (std::accumulate(row.begin(), row.end(), std::int64_t{0}) > 0) continue;
+            out.push_back(head.kind == TaskKind::binary
+                              ? "The test events are all of one class: AUC and ROC do not exist."
+                              : "There is no test event of class " + head.names[c]
+                                    + ": its figures do not exist.");
+        }
     }
+    if (j.rows != data.split[2])
+        out.push_back(fmt::format("data.json counts {} test events, the predictions hold {}.",
+                                  data.split[2], j.rows));
+}
+
+/// The training's own numbers against those of the predictions.
+void check_numbers(ReportData const& data, std::vector<std::string>& out)
+{
+    auto const judged = headline(data.judgement);
+    for (auto const& [name, reported] : data.test) {
+        if (!judged.contains(name) || judged[name].is_null()) continue;
+        auto const here = judged[name].get<double>();
+        if (std::abs(reported - here) > kSameNumber * std::max(1.0, std::abs(here)))
+            out.push_back(
+                fmt::format("The training reported a test {} of {:.6f}, the predictions say "
+                            "{:.6f}: they are not "
+                            "of the same run or checkpoint.",
+                            name == "auc" ? "AUC" : name, reported, here));
+    }
+    double const accuracy = data.judgement.first().figure("accuracy"),
+                 v = number_of(data.valid, "accuracy");
+    if (data.judgement.rows == 0 || data.split[1] == 0 || !std::isfinite(accuracy)) return;
+    double const sigma = std::sqrt(accuracy * (1 - accuracy)
+                                   * (1.0 / static_cast<double>(data.judgement.rows)
+                                      + 1.0 / static_cast<double>(data.split[1])));
+    if (std::abs(v - accuracy) > kUnlikely * sigma && std::abs(v - accuracy) > 1e-3)
+        out.push_back(
+            fmt::format("Validation accuracy {:.4f} and test accuracy {:.4f} differ by "
+                        "more than {:.0f} standard deviations ({:.4f}).",
+                        v, accuracy, kUnlikely, sigma));
 }
 
 void check_training(ReportData const& data, std::vector<std::string>& out)
@@ -98,10 +113,10 @@ void check_data(ReportData const& data, std::vector<std::string>& out)
         out.push_back(fmt::format(
             "{} events were dropped ({:.1f} %).", dropped,
             100.0 * static_cast<double>(dropped) / (events + static_cast<double>(dropped))));
-    if (static_cast<double>(data.empty_triggers) > kMaxEmpty * events)
-        out.push_back(fmt::format("{} of {} events are empty triggers ({:.1f} %).",
-                                  data.empty_triggers, data.num_events,
-                                  100.0 * static_cast<double>(data.empty_triggers) / events));
+    std::int64_t const empty = data.empty_triggers.value_or(0);
+    if (static_cast<double>(empty) > kMaxEmpty * events)
+        out.push_back(fmt::format("{} of {} events are empty triggers ({:.1f} %).", empty,
+                                  data.num_events, 100.0 * static_cast<double>(empty) / events));
     std::int64_t const used =
         std::accumulate(data.split.begin(), data.split.end(), std::int64_t{0});
     if (used > data.num_events)
@@ -112,10 +127,11 @@ void check_data(ReportData const& data, std::vector<std::string>& out)
 }
 }  // namespace
 
-std::vector<std::string> find_warnings(ReportData const& data, Scored const& scored)
+std::vector<std::string> find_warnings(ReportData const& data)
 {
     std::vector<std::string> out;
-    check_numbers(data, scored, out);
+    check_numbers(data, out);
+    check_rows(data, out);
     check_training(data, out);
     check_data(data, out);
     return out;

@@ -6,9 +6,8 @@
 #include <vector>
 
 #include "driver/report/data.hpp"
-#include "driver/report/numbers.hpp"
 
 namespace calofuse {
 /// One sentence each, the most serious first; empty if nothing stands out.
-std::vector<std::string> find_warnings(ReportData const& data, Scored const& scored);
+std::vector<std::string> find_warnings(ReportData const& data);
 }  // namespace calofuse

@@ -11,7 +11,7 @@
 namespace calofuse {
 namespace {
 using nlohmann::json;
-constexpr char const* kFormat = "calofuse-checkpoint-1";
+constexpr char const* kFormat = "calofuse-checkpoint-2";
 constexpr char const* kDigest = "sha256";
 
 json to_json(Options const& options)
@@ -55,40 +55,16 @@ std::string tensor_name(Parameters::Entry const& entry)
     throw Error(Exit::data, code, quoted(path) + ": " + why,
                 "train again, or take another checkpoint");
 }
-
-InputScaling scaling_from(json const& document, SafeTensors const& content, std::string const& path)
-{
-    InputScaling s;
-    s.scale = document.at("scale").get<std::string>() == "asinh"   ? InputScale::asinh
-              : document.at("scale").get<std::string>() == "log1p" ? InputScale::log1p
-                                                                   : InputScale::raw;
-    s.asinh_scale = document.at("asinh_scale").get<float>();
-    s.energy_mean = document.at("energy_mean").get<double>();
-    s.energy_std = document.at("energy_std").get<double>();
-    s.pedestals = content.at("input.pedestals", path).values<float>();
-    auto const channels = content.at("input.channels", path).values<std::int32_t>();
-    if (s.pedestals.size() != kNumChannels || channels.size() != kNumCells)
-        refuse(path, "CF-CKPT-23", "the input scaling has another number of channels");
-    std::copy(channels.begin(), channels.end(), s.channels.begin());
-    return s;
-}
 }  // namespace
 
-Checkpoint::Checkpoint(std::string model, Options const& settings, InputScaling const& scaling)
-    : model_(std::move(model)), settings_(settings), scaling_(scaling)
+Checkpoint::Checkpoint(std::string model, Options const& settings, Task const& task)
+    : model_(std::move(model)), settings_(settings), task_(task)
 {
-    constexpr char const* kScales[] = {"asinh", "log1p", "raw"};
-    json const input = {{"scale", kScales[static_cast<int>(scaling.scale)]},
-                        {"asinh_scale", scaling.asinh_scale},
-                        {"energy_mean", scaling.energy_mean},
-                        {"energy_std", scaling.energy_std}};
     content_.metadata = {{"format", kFormat},
                          {"model", model_},
                          {"settings", to_json(settings).dump()},
-                         {"input", input.dump()},
+                         {"task", to_text(task)},
                          {"progress", "{}"}};
-    content_.tensors["input.pedestals"] = stored_tensor<float>(scaling.pedestals, {kNumChannels});
-    content_.tensors["input.channels"] = stored_tensor<std::int32_t>(scaling.channels, {kNumCells});
 }
 
 Checkpoint Checkpoint::read(std::string const& path)
@@ -101,7 +77,7 @@ Checkpoint Checkpoint::read(std::string const& path)
     if (format != kFormat) {
         bool const ours = format.rfind("calofuse-checkpoint-", 0) == 0;
         refuse(path, ours ? "CF-CKPT-22" : "CF-CKPT-20",
-               ours ? "format " + quoted(format) + " is newer than " + kFormat
+               ours ? "format " + quoted(format) + ", this program reads and writes " + kFormat
                     : std::string("is no checkpoint of CaloFuse"));
     }
     if (metadata[kDigest] != digest_of(out.content_))
@@ -110,7 +86,7 @@ Checkpoint Checkpoint::read(std::string const& path)
     try {
         out.model_ = metadata["model"];
         out.settings_ = options_from(json::parse(metadata["settings"]));
-        out.scaling_ = scaling_from(json::parse(metadata["input"]), out.content_, path);
+        out.task_ = task_from_text(metadata["task"]);
     } catch (json::exception const& e) {
         refuse(path, "CF-CKPT-20", std::string("its metadata cannot be read: ") + e.what());
     }
@@ -184,12 +160,16 @@ std::vector<float> Checkpoint::values(std::string const& name) const
     return content_.at(name, path_).values<float>();
 }
 
-std::unique_ptr<Model> restore_model(Context& ctx, Checkpoint const& checkpoint)
+std::unique_ptr<Model> restore_model(Context& ctx,
+                                     Checkpoint const& checkpoint,
+                                     Dataset const& data)
 {
     ModelEntry const& entry = find_model(checkpoint.model());
     auto const seed = static_cast<std::uint64_t>(checkpoint.settings().get_int("general.seed"));
-    std::unique_ptr<Model> model = entry.make(ctx, checkpoint.settings(), seed);
+    std::unique_ptr<Model> model =
+        entry.make(ctx, data, checkpoint.task(), checkpoint.settings(), seed);
     checkpoint.restore(model->parameters());
+    model->bind(data);
     return model;
 }
 }  // namespace calofuse

@@ -1,9 +1,10 @@
 /// \file driver/train/checkpoint.hpp
-/// One safetensors file with all that a model needs: weights, batch-norm statistics, input scaling,
-/// settings; and, for `last`, what training needs to go on: optimiser state and progress. A SHA-256
+/// One safetensors file with all that a model needs: weights, what was fitted (batch-norm statistics,
+/// scaling of inputs), task, settings; and, for `last`, what training needs to go on: optimiser state
+/// and progress. A SHA-256
 /// over the whole content is part of it and is checked before anything is used.
 /// Errors: CF-CKPT-01..13 malformed file (io/safetensors.hpp), -20 no checkpoint of ours, -21 digest,
-/// -22 newer format, -23 other tensors than the model has, -24 not finite.
+/// -22 another format, -23 other tensors than the model has, -24 not finite.
 #pragma once
 
 #include <memory>
@@ -11,14 +12,13 @@
 #include <string>
 
 #include "io/safetensors.hpp"
-#include "models/engine/event_input.hpp"
 #include "models/engine/optimizer.hpp"
 #include "models/model.hpp"
 
 namespace calofuse {
 class Checkpoint {
   public:
-    Checkpoint(std::string model, Options const& settings, InputScaling const& scaling);
+    Checkpoint(std::string model, Options const& settings, Task const& task);
 
     static Checkpoint read(std::string const& path);
     /// Atomically, over an older one.
@@ -26,7 +26,7 @@ class Checkpoint {
 
     std::string const& model() const { return model_; }
     Options const& settings() const { return settings_; }
-    InputScaling const& scaling() const { return scaling_; }
+    Task const& task() const { return task_; }
 
     void store(Parameters const& parameters);
     void store(Optimizer const& optimizer);
@@ -44,10 +44,12 @@ class Checkpoint {
     std::string path_ = "model";  ///< for messages
     std::string model_;
     Options settings_;
-    InputScaling scaling_;
+    Task task_;
     SafeTensors content_;
 };
 
-/// A model made and filled from a checkpoint.
-std::unique_ptr<Model> restore_model(Context& ctx, Checkpoint const& checkpoint);
+/// A model made for the columns of `data`, bound to it, and filled from a checkpoint.
+std::unique_ptr<Model> restore_model(Context& ctx,
+                                     Checkpoint const& checkpoint,
+                                     Dataset const& data);
 }  // namespace calofuse

@@ -40,19 +40,29 @@ void append(std::vector<std::int32_t>& out,
 }
 }  // namespace
 
-Split split_events(EventSet const& events, SplitConfig const& config)
+SplitConfig split_config(Options const& settings)
+{
+    return {.train = settings.get_double("split.train"),
+            .valid = settings.get_double("split.valid"),
+            .test = settings.get_double("split.test"),
+            .fraction = settings.get_double("split.fraction"),
+            .seed = static_cast<std::uint64_t>(settings.get_int("split.seed"))};
+}
+
+Split split_events(Dataset const& data, Task const& task, SplitConfig const& config)
 {
     double const sum = config.train + config.valid + config.test;
     if (!(std::abs(sum - 1.0) < 1e-6) || !(config.train > 0.0))
         throw Error(Exit::config, "CF-CFG-30",
                     "split.train + split.valid + split.test must be 1 and split.train above 0",
                     "for example 0.7, 0.1, 0.2");
-    std::vector<std::vector<std::pair<std::uint64_t, std::int32_t>>> by_file(events.files.size());
-    for (std::size_t i = 0; i < events.label.size(); ++i) {
-        if (events.label[i] > 1) continue;
-        std::uint16_t const file = events.file_id[i];
-        std::uint64_t const file_key = hash_of(events.files[file].path) ^ mix(config.seed);
-        by_file[file].emplace_back(mix(file_key + mix(events.event_index[i] + 1)),
+    std::vector<std::vector<std::pair<std::uint64_t, std::int32_t>>> by_file(data.files.size());
+    for (std::int64_t i = 0; i < data.size(); ++i) {
+        if (!has_target(task, data, i)) continue;
+        auto const row = static_cast<std::size_t>(i);
+        std::uint16_t const file = data.file_id[row];
+        std::uint64_t const file_key = hash_of(data.files[file].path) ^ mix(config.seed);
+        by_file[file].emplace_back(mix(file_key + mix(data.event_index[row] + 1)),
                                    static_cast<std::int32_t>(i));
     }
     Split split;

@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/event_set.hpp"
+#include "models/task.hpp"
+#include "runtime/dataset.hpp"
 
 namespace calofuse {
 struct SplitConfig {
@@ -17,10 +18,13 @@ struct SplitConfig {
     std::uint64_t seed = 1;
 };
 
-/// Rows of the event set, ascending. Events without a label are in no part.
+/// Settings `split.*`.
+SplitConfig split_config(Options const& settings);
+
+/// Rows of the data set, ascending. Events without a target are in no part.
 struct Split {
     std::vector<std::int32_t> train, valid, test;
 };
 
-Split split_events(EventSet const& events, SplitConfig const& config);
+Split split_events(Dataset const& data, Task const& task, SplitConfig const& config);
 }  // namespace calofuse

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "driver/judge/document.hpp"
+#include "driver/judge/predictions.hpp"
 #include "driver/train/clock.hpp"
-#include "driver/train/store_scorer.hpp"
+#include "driver/train/inputs.hpp"
+#include "driver/train/trained_model.hpp"
 #include "kernels/data/shuffle.hpp"
 #include "models/registry.hpp"
 
@@ -91,13 +94,13 @@ EarlyStopping::State early_stopping_from(nlohmann::json const& p)
             .best_epoch = p.at("best_epoch")};
 }
 
-EventInput input_of(Context& ctx,
-                    EventSet const& events,
-                    DataOn data_on,
-                    InputScaling const& scaling)
+/// What stored statistics lose against those of the batch on the same events: accuracy, or for a
+/// regression the share of the loss that is on top.
+double norm_gap(Judgement const& with_batch, Judgement const& with_stored)
 {
-    Context::Purpose const purpose(ctx, kEventMemory);
-    return {ctx, scaling, events.adc, events.label, data_on};
+    double const batch = with_batch.first().figure("accuracy");
+    if (std::isfinite(batch)) return batch - with_stored.first().figure("accuracy");
+    return (with_stored.loss - with_batch.loss) / std::max(with_stored.loss, 1e-30);
 }
 
 OptimizerConfig optimizer_config(Options const& s)
@@ -110,32 +113,24 @@ OptimizerConfig optimizer_config(Options const& s)
 }
 }  // namespace
 
-Trainer::Trainer(Context& ctx,
-                 std::string const& model_name,
-                 Options const& settings,
-                 EventSet const& events,
-                 DataOn data_on,
-                 Split const& split,
-                 InputScaling const& scaling,
-                 RunDirectory const& run,
-                 Hooks hooks)
+Trainer::Trainer(
+    Context& ctx, TrainingJob const& job, Dataset const& data, DataOn data_on, Hooks hooks)
     : ctx_(ctx)
-    , model_name_(model_name)
-    , settings_(settings)
-    , events_(events)
-    , split_(split)
-    , run_(run)
+    , job_(job)
+    , settings_(job.settings)
+    , data_(data)
     , hooks_(std::move(hooks))
-    , input_(input_of(ctx, events, data_on, scaling))
-    , plateau_(plateau_config(settings), settings.get_double("train.learning_rate"))
-    , early_stopping_(early_stopping_config(settings))
+    , plateau_(plateau_config(job.settings), job.settings.get_double("train.learning_rate"))
+    , early_stopping_(early_stopping_config(job.settings))
     , started_(now_s())
 {
-    auto const n = static_cast<std::int64_t>(split.train.size());
+    auto const n = std::ssize(job.split.train);
     if (n == 0)
-        throw Error(Exit::data, "CF-TRN-01", "there is no labelled event to train on",
-                    "convert folders named electron and hadron");
+        throw Error(Exit::data, "CF-TRN-01",
+                    "there is no event with a " + job.task.columns().front() + " to train on",
+                    "the store has " + data.describe_columns());
     make_model();
+    place(data_on);
     make_programs(n);
     if (ctx.backend() == Backend::cuda) rehearse();
 }
@@ -144,9 +139,22 @@ void Trainer::make_model()
 {
     Context::Purpose const purpose(ctx_, kModelMemory);
     auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
-    model_ = find_model(model_name_).make(ctx_, settings_, seed);
+    model_ = find_model(job_.model).make(ctx_, data_, job_.task, settings_, seed);
+    check_columns(*model_, job_.model, data_);
+    check_inputs(*model_, data_);
+    model_->bind(data_);
+    model_->fit(data_, job_.split.train);
     optimizer_ =
         std::make_unique<Optimizer>(ctx_, model_->parameters(), optimizer_config(settings_));
+}
+
+void Trainer::place(DataOn data_on)
+{
+    Context::Purpose const purpose(ctx_, kEventMemory);
+    std::vector<std::string> columns = model_->columns();
+    for (std::string const& column : job_.task.columns())
+        columns.push_back(column);
+    placed_ = std::make_unique<Placed>(ctx_, data_, columns, data_on);
 }
 
 /// What an epoch of `num_train` events runs.
@@ -155,30 +163,31 @@ void Trainer::make_programs(std::int64_t num_train)
     {
         Context::Purpose const purpose(ctx_, kStepMemory);
         std::int64_t const batch = std::min(settings_.get_int("train.batch_size"), num_train);
-        step_ = std::make_unique<TrainingStep>(ctx_, *model_, input_, *optimizer_, batch,
-                                               settings_.get_int("train.steps_per_graph"));
+        step_ = std::make_unique<TrainingStep>(ctx_, *model_, *placed_, job_.task, *optimizer_,
+                                               batch, settings_.get_int("train.steps_per_graph"));
     }
     Context::Purpose const purpose(ctx_, kScoreMemory);
-    scorer_ =
-        std::make_unique<Scorer>(ctx_, *model_, input_, scoring_batch(events_), Mode::evaluate);
-    if (model_->parameters().num_state() == 0) return;
+    std::int64_t const width = job_.task.width();
+    scorer_ = std::make_unique<Scorer>(ctx_, *model_, *placed_, width, scoring_batch(data_),
+                                       Mode::evaluate);
+    if (!model_->parameters().has_statistics()) return;
     std::int64_t const wanted = std::min(settings_.get_int("train.bn_events"), num_train);
     std::int64_t const calibration_batch = std::min(kCalibrationBatch, wanted);
-    calibrator_ =
-        std::make_unique<Scorer>(ctx_, *model_, input_, calibration_batch, Mode::calibrate);
-    calibration_rows_ = spread(split_.train, wanted / calibration_batch * calibration_batch);
+    calibrator_ = std::make_unique<Scorer>(ctx_, *model_, *placed_, width, calibration_batch,
+                                           Mode::calibrate);
+    calibration_rows_ = spread(job_.split.train, wanted / calibration_batch * calibration_batch);
 }
 
 /// One batch of everything, with what is captured: operators take their scratch when they run. What
 /// this computes is forgotten.
 void Trainer::rehearse()
 {
-    Checkpoint before(model_name_, settings_, input_.scaling());
+    Checkpoint before(job_.model, settings_, job_.task);
     before.store(model_->parameters());
     before.store(*optimizer_);
     {
         Context::Purpose const purpose(ctx_, kStepMemory);
-        step_->rehearse(split_.train);
+        step_->rehearse(job_.split.train);
     }
     Context::Purpose const purpose(ctx_, kScoreMemory);
     if (calibrator_) {
@@ -187,7 +196,7 @@ void Trainer::rehearse()
         model_->parameters().finish_calibration();
     }
     std::vector<std::int32_t> const* most = &calibration_rows_;
-    for (auto const* rows : {&split_.valid, &split_.test})
+    for (auto const* rows : {&job_.split.valid, &job_.split.test})
         if (rows->size() > most->size()) most = rows;
     scorer_->rehearse(*most);
     before.restore(model_->parameters());
@@ -215,9 +224,10 @@ bool Trainer::train_epoch()
 {
     double const begin = now_s();
     auto const seed = static_cast<std::uint64_t>(settings_.get_int("general.seed"));
-    step_->begin_epoch(split_.train, seed, epoch_, step_in_epoch_);
+    step_->begin_epoch(job_.split.train, seed, epoch_, step_in_epoch_);
     std::int64_t const batch = step_->batch_size();
-    std::int64_t const steps = std::ssize(split_.train) / batch;  // the rest sits this epoch out
+    std::int64_t const steps =
+        std::ssize(job_.split.train) / batch;  // the rest sits this epoch out
     double const waited = now_s() - begin;
     std::int64_t const first = step_in_epoch_;
     bool finished = true;
@@ -245,8 +255,8 @@ bool Trainer::train_epoch()
                            done / (now_s() - begin), waited / (now_s() - begin),
                            epoch_loss_ / static_cast<double>(step_in_epoch_)});
     }
-    auto const logits = step_->logits(step_in_epoch_ - first);
-    epoch_logits_.insert(epoch_logits_.end(), logits.begin(), logits.end());
+    auto const outputs = step_->outputs(step_in_epoch_ - first);
+    epoch_outputs_.insert(epoch_outputs_.end(), outputs.begin(), outputs.end());
     wait_seconds_ += waited;
     train_seconds_ += now_s() - begin;
     trained_events_ += static_cast<double>((step_in_epoch_ - first) * batch);
@@ -254,7 +264,7 @@ bool Trainer::train_epoch()
 }
 
 /// Statistics of evaluation from the calibration rows (setting `recomputed`), and how far they are
-/// from those of the batches: accuracy on these rows with batch minus with stored statistics.
+/// from those of the batches: loss on these rows with stored minus with batch statistics.
 double Trainer::refresh_statistics()
 {
     if (!calibrator_) return 0;  // a model without batch norm
@@ -265,8 +275,14 @@ double Trainer::refresh_statistics()
     if (recompute) model_->parameters().finish_calibration();
     auto const with_stored = scorer_->run(calibration_rows_);
     calibrate_seconds_ += now_s() - begin;
-    return evaluate_logits(events_, calibration_rows_, with_batch).accuracy
-           - evaluate_logits(events_, calibration_rows_, with_stored).accuracy;
+    return norm_gap(judge_rows(calibration_rows_, with_batch),
+                    judge_rows(calibration_rows_, with_stored));
+}
+
+Judgement Trainer::judge_rows(std::span<std::int32_t const> rows,
+                              std::span<float const> outputs) const
+{
+    return judge(make_predictions(job_.task, data_, rows, outputs), job_.task);
 }
 
 EpochFigures Trainer::finish_epoch()
@@ -276,15 +292,14 @@ EpochFigures Trainer::finish_epoch()
     f.learning_rate = optimizer_->learning_rate();
     f.events_per_s = events_per_s();
     f.data_wait_fraction = data_wait_fraction();
-    f.loss = epoch_loss_ / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch_));
     auto const order = step_->order();
-    Evaluation const pass =
-        evaluate_logits(events_, std::span(order).first(epoch_logits_.size()), epoch_logits_);
-    f.accuracy = pass.accuracy;
-    f.auc = pass.auc;
+    auto const trained = static_cast<std::size_t>(step_in_epoch_ * step_->batch_size());
+    f.train = judge_rows(std::span(order).first(trained), epoch_outputs_);
+    // The loss that was minimised, of the weights as they moved.
+    f.train.loss = epoch_loss_ / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch_));
     f.bn_gap = refresh_statistics();
     double const begin = now_s();
-    f.valid = evaluate_logits(events_, split_.valid, scorer_->run(split_.valid));
+    f.valid = judge_rows(job_.split.valid, scorer_->run(job_.split.valid));
     validate_seconds_ += now_s() - begin;
     f.seconds = now_s() - started_;
     return f;
@@ -296,8 +311,8 @@ bool Trainer::learn_from(EpochFigures& f)
     ++epoch_;
     step_in_epoch_ = 0;
     epoch_loss_ = 0;
-    epoch_logits_.clear();
-    double const watched = f.valid.events > 0 ? f.valid.loss : f.loss;
+    epoch_outputs_.clear();
+    double const watched = f.valid.rows > 0 ? f.valid.loss : f.train.loss;
     if (settings_.get_int("train.lr_patience") > 0 && plateau_.update(watched))
         optimizer_->set_learning_rate(plateau_.learning_rate());
     EarlyStopping::Decision const decision = early_stopping_.update(watched);
@@ -305,17 +320,14 @@ bool Trainer::learn_from(EpochFigures& f)
     bool const stop = decision.stop && settings_.get_int("train.patience") > 0;
 
     std::int64_t const steps = optimizer_->steps_done();
-    nlohmann::ordered_json train = {
-        {"loss", f.loss},
-        {"accuracy", f.accuracy},
-        {"auc", std::isfinite(f.auc) ? nlohmann::ordered_json(f.auc) : nullptr},
-        {"learning_rate", f.learning_rate},
-        {"events_per_s", f.events_per_s},
-        {"data_wait_fraction", f.data_wait_fraction},
-        {"bn_gap", f.bn_gap}};
-    run_.append_metrics(f.seconds, epoch_, steps, "train", train);
-    if (f.valid.events > 0)
-        run_.append_metrics(f.seconds, epoch_, steps, "valid", headline(f.valid));
+    nlohmann::ordered_json train = headline(f.train);
+    train["learning_rate"] = f.learning_rate;
+    train["events_per_s"] = f.events_per_s;
+    train["data_wait_fraction"] = f.data_wait_fraction;
+    train["bn_gap"] = f.bn_gap;
+    job_.run.append_metrics(f.seconds, epoch_, steps, "train", train);
+    if (f.valid.rows > 0)
+        job_.run.append_metrics(f.seconds, epoch_, steps, "valid", headline(f.valid));
 
     if (f.best) save("best");
     bool const last = stop || epoch_ == settings_.get_int("train.epochs");
@@ -326,19 +338,19 @@ bool Trainer::learn_from(EpochFigures& f)
 void Trainer::save(std::string const& name)
 {
     double const begin = now_s();
-    Checkpoint checkpoint(model_name_, settings_, input_.scaling());
+    Checkpoint checkpoint(job_.model, settings_, job_.task);
     checkpoint.store(model_->parameters());
-    nlohmann::json progress = {{"epoch", epoch_}, {"data_sha256", events_.sha256}};
+    nlohmann::json progress = {{"epoch", epoch_}, {"data_sha256", data_.sha256}};
     if (name == "last") {
         checkpoint.store(*optimizer_);
-        checkpoint.set_values("progress.logits", epoch_logits_);
+        checkpoint.set_values("progress.outputs", epoch_outputs_);
         progress["step_in_epoch"] = step_in_epoch_;
         progress["epoch_loss"] = epoch_loss_;
         progress["plateau"] = to_json(plateau_.state());
         progress["early_stopping"] = to_json(early_stopping_.state());
     }
     checkpoint.set_progress(progress);
-    checkpoint.write(run_.checkpoint(name));
+    checkpoint.write(job_.run.checkpoint(name));
     save_seconds_ += now_s() - begin;
 }
 
@@ -349,9 +361,9 @@ void Trainer::start()
 
 void Trainer::resume()
 {
-    Checkpoint const checkpoint = Checkpoint::read(run_.checkpoint("last"));
+    Checkpoint const checkpoint = Checkpoint::read(job_.run.checkpoint("last"));
     auto const p = checkpoint.progress();
-    if (!events_.sha256.empty() && p.value("data_sha256", events_.sha256) != events_.sha256)
+    if (!data_.sha256.empty() && p.value("data_sha256", data_.sha256) != data_.sha256)
         throw Error(Exit::config, "CF-RUN-06", "the run was trained on other data",
                     "give the store that its data.json names");
     checkpoint.restore(model_->parameters());
@@ -359,11 +371,11 @@ void Trainer::resume()
     epoch_ = p.at("epoch");
     step_in_epoch_ = p.at("step_in_epoch");
     epoch_loss_ = p.at("epoch_loss");
-    epoch_logits_ = checkpoint.values("progress.logits");
+    epoch_outputs_ = checkpoint.values("progress.outputs");
     plateau_.restore(plateau_from(p.at("plateau")));
     early_stopping_.restore(early_stopping_from(p.at("early_stopping")));
     optimizer_->set_learning_rate(plateau_.learning_rate());
-    run_.truncate_metrics(epoch_ + 1);
+    job_.run.truncate_metrics(epoch_ + 1);
 }
 
 std::vector<std::pair<std::string, double>> Trainer::timing() const

@@ -1,5 +1,5 @@
 /// \file driver/train/trainer.hpp
-/// Trains one model on the training part of a set of events, epoch by epoch, and keeps the best.
+/// Trains one model for one task on the training part of a data set, epoch by epoch, and keeps the best.
 /// Everything that decides a bit of the result is a function of settings, data and epoch: a run that
 /// was stopped anywhere and resumed ends with the same bits.
 #pragma once
@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 
-#include "driver/judge/evaluation.hpp"
+#include "driver/judge/judge.hpp"
 #include "driver/train/checkpoint.hpp"
 #include "driver/train/run_directory.hpp"
 #include "driver/train/schedule.hpp"
@@ -23,12 +23,21 @@ struct TrainingStatus {
 
 /// What an epoch came to.
 struct EpochFigures {
-    std::int64_t epoch = 0;                  ///< from 1
-    double loss = 0, accuracy = 0, auc = 0;  ///< of the training pass itself: dropout on
-    Evaluation valid;
-    double bn_gap = 0;  ///< accuracy with batch minus with stored statistics, same training events
+    std::int64_t epoch = 0;  ///< from 1
+    Judgement train;         ///< of the training pass itself: dropout on
+    Judgement valid;
+    double bn_gap = 0;  ///< what stored statistics lose against those of the batch, same events
     double learning_rate = 0, events_per_s = 0, data_wait_fraction = 0, seconds = 0;
     bool best = false;
+};
+
+/// What is to be trained, with what, and where it goes.
+struct TrainingJob {
+    std::string model;
+    Options settings;
+    Task task;
+    Split split;
+    RunDirectory run;
 };
 
 enum class TrainingEnd : std::uint8_t { epochs, early_stop, interrupted };
@@ -42,15 +51,7 @@ class Trainer {
     };
 
     /// Takes all memory of a GPU that the training will ask for: there is enough of it now or never.
-    Trainer(Context& ctx,
-            std::string const& model_name,
-            Options const& settings,
-            EventSet const& events,
-            DataOn data_on,
-            Split const& split,
-            InputScaling const& scaling,
-            RunDirectory const& run,
-            Hooks hooks);
+    Trainer(Context& ctx, TrainingJob const& job, Dataset const& data, DataOn data_on, Hooks hooks);
 
     // One of these comes before `run`.
     void start();   ///< saves the untrained model, so that every later moment can be resumed from
@@ -68,23 +69,23 @@ class Trainer {
 
   private:
     void make_model();
+    void place(DataOn data_on);
     void make_programs(std::int64_t num_train);
     void rehearse();
     bool train_epoch();
     EpochFigures finish_epoch();
     double refresh_statistics();
     bool learn_from(EpochFigures& figures);
+    Judgement judge_rows(std::span<std::int32_t const> rows, std::span<float const> outputs) const;
     void save(std::string const& name);
 
     Context& ctx_;
-    std::string model_name_;
-    Options settings_;
-    EventSet const& events_;
-    Split const& split_;
-    RunDirectory run_;
+    TrainingJob const& job_;
+    Options const& settings_;  ///< of the job
+    Dataset const& data_;
     Hooks hooks_;
-    EventInput input_;
     std::unique_ptr<Model> model_;
+    std::unique_ptr<Placed> placed_;
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<TrainingStep> step_;
     std::unique_ptr<Scorer> scorer_, calibrator_;
@@ -92,9 +93,9 @@ class Trainer {
     ReduceOnPlateau plateau_;
     EarlyStopping early_stopping_;
 
-    std::int64_t epoch_ = 0;           ///< epochs completed
-    std::int64_t step_in_epoch_ = 0;   ///< steps of the current epoch completed
-    std::vector<float> epoch_logits_;  ///< of these steps, for the figures of the training pass
+    std::int64_t epoch_ = 0;            ///< epochs completed
+    std::int64_t step_in_epoch_ = 0;    ///< steps of the current epoch completed
+    std::vector<float> epoch_outputs_;  ///< of these steps, for the figures of the training pass
     double epoch_loss_ = 0;
     double train_seconds_ = 0, wait_seconds_ = 0, trained_events_ = 0;
     double calibrate_seconds_ = 0, validate_seconds_ = 0, save_seconds_ = 0;

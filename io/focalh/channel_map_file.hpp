@@ -13,7 +13,7 @@
 #include <string>
 
 #include "io/atomic_file.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 ChannelMap read_channel_map(std::string const& path);

@@ -10,6 +10,7 @@
 #include "io/focalh/channel_map_file.hpp"
 #include "io/focalh/librarian.hpp"
 #include "io/focalh/pedestal_file.hpp"
+#include "io/input_file.hpp"
 #include "io/safetensors.hpp"
 #include "io/store/store.hpp"
 #include "runtime/error.hpp"
@@ -84,31 +85,31 @@ class Statistics {
     std::int64_t num_events_ = 0;
 };
 
-InspectGroup group_of(SourceFile const& file, Statistics::Sums const& sums)
+InspectGroup group_of(FocalhFile const& file, Statistics::Sums const& sums)
 {
     InspectGroup out{
         .name = file.path,
         .label = file.label,
         .energy_gev = file.energy_gev,
         .counts = file.counts,
+        .empty_triggers = sums.empty,
         .saturated_events = sums.saturated_events,
         .saturated_cells = sums.saturated_cells,
         .mean_charge = sums.charge / static_cast<double>(std::max<std::int64_t>(sums.events, 1)),
         .modules = sums.modules};
     out.counts.written = sums.events;
-    out.counts.empty_triggers = sums.empty;
     return out;
 }
 
 /// Groups by file, label, energy and all out of the sums by file.
 void fill_groups(Inspection& out,
-                 std::vector<SourceFile> const& files,
+                 std::vector<FocalhFile> const& files,
                  std::vector<Statistics::Sums> const& sums)
 {
     struct Entry {
-        SourceFile file;
+        FocalhFile file;
         Statistics::Sums sums;
-        void add(SourceFile const& f, Statistics::Sums const& s)
+        void add(FocalhFile const& f, Statistics::Sums const& s)
         {
             file.label = f.label;
             file.energy_gev = f.energy_gev;
@@ -146,10 +147,10 @@ void inspect_npy(Inspection& out, InspectOptions const& options)
                       {"layout", name_of(reader.layout())},
                       {"planes", fmt::format("{}", reader.num_planes())},
                       {"hg_index", fmt::format("{}", reader.hg_index())}};
-    SourceFile file{.path = out.path,
-                    .sha256 = {},
-                    .energy_gev = energy_of_name(fs::path(out.path).filename()).value_or(0.0F),
-                    .label = label_of_path(out.path).value_or(Label::unknown)};
+    FocalhFile file;
+    file.path = out.path;
+    file.energy_gev = energy_of_name(fs::path(out.path).filename()).value_or(0.0F);
+    file.label = label_of_path(out.path).value_or(Label::unknown);
     std::vector<char> raw;
     std::vector<std::uint16_t> adc;
     std::vector<std::uint32_t> index;
@@ -195,30 +196,41 @@ void inspect_array(Inspection& out, InspectOptions const& options)
     }
 }
 
-void inspect_store(Inspection& out)
+/// What only this detector's stores have.
+void inspect_events(Inspection& out, FocalhEvents const& set)
 {
-    EventSet const set = read_store(out.path);
-    out.sha256 = set.sha256;
-    bool const verified =
-        !expected_digest(manifest_path_of(out.path), fs::path(out.path).filename()).empty();
-    out.properties = {
-        {"format_version", fmt::format("{}", kStoreVersion)},
-        {"events", fmt::format("{}", set.size())},
-        {"files", fmt::format("{}", set.files.size())},
-        {"digest", verified ? "as its manifest says" : "no manifest beside it"},
-        {"channel_map", set.map.channels() == ChannelMap::focalh_prototype2().channels()
-                            ? "FoCal-H prototype 2"
-                            : "own, sha256 " + digest_of(set.map)},
-        {"pedestals", set.pedestals.empty() ? "none" : "stored"}};
+    out.properties.emplace_back("channel_map",
+                                set.map.channels() == ChannelMap::focalh_prototype2().channels()
+                                    ? "FoCal-H prototype 2"
+                                    : "own, sha256 " + digest_of(set.map));
+    out.properties.emplace_back("pedestals", set.pedestals.empty() ? "none" : "stored");
     out.pedestals_are_estimated = set.pedestals.empty();
     out.pedestals = pedestals_of(set);
     Statistics statistics(set.map, out.pedestals, kMaxAdc);
-    std::vector<Statistics::Sums> sums(set.files.size());
+    std::vector<Statistics::Sums> sums(set.data.files.size());
     for (std::int64_t i = 0; i < set.size(); ++i)
         statistics.add(set.event(i).data(), sums[set.file_id[static_cast<std::size_t>(i)]]);
-    fill_groups(out, set.files, sums);
+    fill_groups(out, set.files(), sums);
     out.mean_charge_of_cell = statistics.mean_charge_of_cell();
     out.board_warning = statistics.boards(set.map).warning;
+}
+
+void inspect_store(Inspection& out)
+{
+    Dataset const set = read_store(out.path);
+    out.sha256 = set.sha256;
+    bool const verified =
+        !expected_digest(manifest_path_of(out.path), fs::path(out.path).filename()).empty();
+    out.properties = {{"format_version", fmt::format("{}", kStoreVersion)},
+                      {"kind", set.kind},
+                      {"events", fmt::format("{}", set.size())},
+                      {"files", fmt::format("{}", set.files.size())},
+                      {"digest", verified ? "as its manifest says" : "no manifest beside it"}};
+    for (auto const& [name, column] : set.columns)
+        out.columns.push_back(summary_of(column));
+    for (auto const& [name, start] : set.start)
+        out.tables.push_back(summary_of_table(name, start));
+    if (set.kind == "focalh") inspect_events(out, set);
 }
 
 void inspect_csv(Inspection& out)

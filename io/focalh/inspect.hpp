@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "io/focalh/module_activation.hpp"
-#include "io/npy.hpp"
-#include "runtime/event_set.hpp"
+#include "io/focalh/npy_events.hpp"
+#include "io/store/summary.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 /// Events that belong together: of a file, a label, or a label and an energy.
@@ -18,6 +19,7 @@ struct InspectGroup {
     Label label = Label::unknown;
     float energy_gev = 0;
     EventCounts counts;
+    std::int64_t empty_triggers = 0;
     std::int64_t saturated_events = 0;  ///< with a cell at the maximum
     std::int64_t saturated_cells = 0;
     double mean_charge = 0;    ///< per event: sum over cells of ADC above pedestal
@@ -32,7 +34,9 @@ struct Inspection {
     std::int64_t bytes = 0;
     /// What kinds differ in: ("shape", "(400, 256) <i2"), ("format_version", "1"), ...
     std::vector<std::pair<std::string, std::string>> properties;
-    // Below: of kinds with events.
+    std::vector<ColumnSummary> columns;  ///< of a store
+    std::vector<TableSummary> tables;    ///< its ragged ones
+    // Below: of FoCal-H events.
     InspectGroup total;
     std::vector<InspectGroup> files, labels, energies;
     std::uint16_t max_adc = kMaxAdc;  ///< the value that counts as saturated

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fmt/core.h>
 
-#include "io/block_queue.hpp"
+#include "io/focalh/block_queue.hpp"
 #include "io/focalh/event_quality.hpp"
 #include "io/focalh/pedestal_file.hpp"
 #include "runtime/error.hpp"
@@ -87,6 +87,9 @@ class Conversion {
     Manifest inputs_;
     std::vector<std::uint16_t> adc_;
     std::vector<std::uint32_t> index_;
+    std::vector<std::uint16_t> file_id_;
+    std::vector<float> energy_gev_;
+    std::vector<std::uint8_t> label_;
     std::int64_t bytes_total_ = 0;
     Clock::time_point next_progress_ = Clock::now();
 };
@@ -157,22 +160,25 @@ void Conversion::open_all()
 
 void Conversion::take(RawBlock const& block)
 {
-    SourceFile& file = report_.files[block.file];
+    FocalhFile& file = report_.files[block.file];
     block.reader->decode(block.first, block.count, block.raw, adc_, index_, file.counts);
     std::array<std::uint32_t, kNumChannels> zeros{};
     for (std::size_t e = 0; e < index_.size(); ++e) {
         std::uint16_t const* const event = adc_.data() + e * kNumChannels;
-        file.counts.empty_triggers += is_empty_trigger(event, limits_);
+        file.empty_triggers += is_empty_trigger(event, limits_);
         for (std::size_t c = 0; c < zeros.size(); ++c)
             zeros[c] += event[c] == 0;
     }
     for (std::size_t c = 0; c < zeros.size(); ++c)
         zeros_[c] += zeros[c];
-    writer_->append({.adc = adc_,
-                     .event_index = index_,
-                     .file_id = static_cast<std::uint16_t>(block.file),
-                     .label = file.label,
-                     .energy_gev = file.energy_gev});
+    file_id_.assign(index_.size(), static_cast<std::uint16_t>(block.file));
+    energy_gev_.assign(index_.size(), file.energy_gev);
+    label_.assign(index_.size(), static_cast<std::uint8_t>(file.label));
+    writer_->append(
+        {.file_id = file_id_,
+         .event_index = index_,
+         .columns = {std::as_bytes(std::span(adc_)), std::as_bytes(std::span(energy_gev_)),
+                     std::as_bytes(std::span(label_))}});
     report_.bytes_read += block.reader->file_bytes() * block.count / block.reader->num_events();
     report_progress(false);
 }
@@ -180,7 +186,7 @@ void Conversion::take(RawBlock const& block)
 void Conversion::end_file(RawBlock const& block)
 {
     RawFile const& raw = raw_[block.file];
-    SourceFile& file = report_.files[block.file];
+    FocalhFile& file = report_.files[block.file];
     file.sha256 = block.digest;
     file.num_events = file.counts.written;
     std::string const stated = stated_digest(raw.path);
@@ -199,6 +205,7 @@ void Conversion::end_file(RawBlock const& block)
     std::string const folder = fs::absolute(options_.out).parent_path().string();
     inputs_.push_back({file.sha256, name_in_manifest(raw.path, folder)});
     report_.total += file.counts;
+    report_.empty_triggers += file.empty_triggers;
 }
 
 void Conversion::report_progress(bool last)
@@ -214,9 +221,9 @@ ConvertReport Conversion::run()
     auto const start = Clock::now();
     prepare();
     open_all();
-    writer_ = std::make_unique<StoreWriter>(options_.out, options_.store);
+    writer_ = std::make_unique<StoreWriter>(options_.out, focalh_columns(), options_.store);
     for (RawFile const& raw : raw_) {
-        SourceFile& file = report_.files.emplace_back();
+        FocalhFile& file = report_.files.emplace_back();
         file.path = raw.name;
         file.energy_gev = raw.energy_gev;
         file.label = raw.label;
@@ -238,13 +245,16 @@ ConvertReport Conversion::run()
     report_progress(true);
     report_.boards = check_boards(file_map_, options_.board_order, zeros_, report_.total.written);
     if (!report_.boards.warning.empty()) warn(report_.boards.warning);
-    if (report_.total.empty_triggers > 0)
-        warn(fmt::format(
-            "{} of {} events are empty triggers (no cell more than {} ADC above its "
-            "pedestal); they are kept and counted",
-            report_.total.empty_triggers, report_.total.written, kEmptyTriggerThreshold));
+    if (report_.empty_triggers > 0)
+        warn(
+            fmt::format("{} of {} events are empty triggers (no cell more than {} ADC above its "
+                        "pedestal); they are kept and counted",
+                        report_.empty_triggers, report_.total.written, kEmptyTriggerThreshold));
     report_.out = options_.out;
-    report_.sha256 = writer_->finish(report_.files, map_, pedestals_, inputs_);
+    Dataset rest;  // all but the events
+    set_focalh_files(rest, report_.files);
+    set_focalh_constants(rest, map_, pedestals_);
+    report_.sha256 = writer_->finish(rest, inputs_);
     report_.bytes_written = static_cast<std::int64_t>(fs::file_size(options_.out));
     report_.wall_s = std::chrono::duration<double>(Clock::now() - start).count();
     return std::move(report_);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "io/focalh/channel_map_file.hpp"
-#include "io/npy.hpp"
+#include "io/focalh/npy_events.hpp"
 #include "io/store/store.hpp"
 
 namespace calofuse {
@@ -33,8 +33,9 @@ struct ConvertOptions {
 
 struct ConvertReport {
     std::string out, sha256;
-    std::vector<SourceFile> files;     ///< counts per file
+    std::vector<FocalhFile> files;     ///< counts per file
     EventCounts total;                 ///< read = written + dropped
+    std::int64_t empty_triggers = 0;   ///< of all files
     std::vector<std::string> skipped;  ///< .npy files without a label folder
     std::vector<std::string> warnings;
     BoardCheck boards;

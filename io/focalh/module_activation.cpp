@@ -76,7 +76,7 @@ std::array<double, kNumModules> activation_of_modules(std::span<std::uint16_t co
 }
 
 std::map<std::pair<Label, float>, ModuleActivation> module_activations(
-    EventSet const& events, std::span<float const> pedestals)
+    FocalhEvents const& events, std::span<float const> pedestals)
 {
     std::map<std::pair<Label, float>, ModuleActivation> out;
     for (std::int64_t row = 0; row < events.size(); ++row) {

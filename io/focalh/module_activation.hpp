@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 struct Asymmetry {
@@ -52,5 +52,5 @@ std::array<double, kNumModules> activation_of_modules(std::span<std::uint16_t co
 
 /// Of a whole set, by label and beam energy.
 std::map<std::pair<Label, float>, ModuleActivation> module_activations(
-    EventSet const& events, std::span<float const> pedestals);
+    FocalhEvents const& events, std::span<float const> pedestals);
 }  // namespace calofuse

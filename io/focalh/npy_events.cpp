@@ -1,6 +1,8 @@
 /// \file io/focalh/npy_events.cpp
 /// Detector events out of .npy files of any layout. In C order a block of events is one region of
 /// the file (of its plane, if planes come first); in Fortran order it is one run for each channel.
+#include "io/focalh/npy_events.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -8,7 +10,8 @@
 #include <optional>
 
 #include "io/focalh/npy_layout.hpp"
-#include "io/npy.hpp"
+#include "io/input_file.hpp"
+#include "io/sha256.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse {

@@ -103,6 +103,15 @@ char const* name_of(NpyLayout layout)
     return "?";
 }
 
+OutOfRange parse_out_of_range(std::string const& text)
+{
+    if (text == "error") return OutOfRange::error;
+    if (text == "clip") return OutOfRange::clip;
+    if (text == "drop") return OutOfRange::drop;
+    throw Error(Exit::usage, "CF-CLI-21", "unknown policy " + calofuse::quoted(text),
+                "error, clip or drop");
+}
+
 NpyEventShape npy_event_shape(NpyHeader const& header, NpyLayout wanted, std::string const& path)
 {
     NpyEventShape out;

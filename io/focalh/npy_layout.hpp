@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "io/npy.hpp"
+#include "io/focalh/npy_events.hpp"
 
 namespace calofuse {
 struct NpyEventShape {

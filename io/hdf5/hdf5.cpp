@@ -5,6 +5,8 @@
 
 namespace calofuse::h5 {
 namespace {
+constexpr unsigned kMaxCompactLinks = 1000;
+
 herr_t keep_innermost(unsigned n, H5E_error2_t const* error, void* out)
 {
     if (n == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
@@ -32,6 +34,8 @@ hid_t native_type(Kind kind)
             return H5T_NATIVE_INT32;
         case Kind::i64:
             return H5T_NATIVE_INT64;
+        case Kind::f64:
+            return H5T_NATIVE_DOUBLE;
         default:
             return H5T_NATIVE_FLOAT;
     }
@@ -46,20 +50,28 @@ Type string_type(std::size_t bytes)
     return type;
 }
 
+/// `rows`, then the shape of a row.
+std::vector<hsize_t> extents(std::int64_t rows, std::vector<std::int64_t> const& row_shape)
+{
+    std::vector<hsize_t> out = {static_cast<hsize_t>(rows)};
+    out.insert(out.end(), row_shape.begin(), row_shape.end());
+    return out;
+}
+
 Dataset create_chunked(File const& file,
-                       char const* name,
+                       std::string const& name,
                        hid_t type,
                        DatasetLayout const& layout,
                        std::string const& path)
 {
-    int const rank = layout.columns > 0 ? 2 : 1;
-    auto const columns = static_cast<hsize_t>(layout.columns);
-    hsize_t const none[2] = {0, columns};
-    hsize_t const any[2] = {H5S_UNLIMITED, columns};
-    hsize_t const chunk[2] = {static_cast<hsize_t>(layout.chunk_rows), columns};
-    Space const space(H5Screate_simple(rank, none, any));
+    auto const none = extents(0, layout.row_shape),
+               chunk = extents(layout.chunk_rows, layout.row_shape);
+    auto any = none;
+    any[0] = H5S_UNLIMITED;
+    auto const rank = static_cast<int>(none.size());
+    Space const space(H5Screate_simple(rank, none.data(), any.data()));
     PropertyList const creation(H5Pcreate(H5P_DATASET_CREATE));
-    bool good = space && creation && H5Pset_chunk(creation.get(), rank, chunk) >= 0
+    bool good = space && creation && H5Pset_chunk(creation.get(), rank, chunk.data()) >= 0
                 && H5Pset_obj_track_times(creation.get(), false) >= 0;
     if (layout.deflate)
         good =
@@ -67,38 +79,38 @@ Dataset create_chunked(File const& file,
     good = good && H5Pset_fletcher32(creation.get()) >= 0;
     Dataset out;
     if (good)
-        out = Dataset(H5Dcreate2(file.get(), name, type, space.get(), H5P_DEFAULT, creation.get(),
-                                 H5P_DEFAULT));
-    check(static_cast<bool>(out), path, name);
+        out = Dataset(H5Dcreate2(file.get(), name.c_str(), type, space.get(), H5P_DEFAULT,
+                                 creation.get(), H5P_DEFAULT));
+    check(static_cast<bool>(out), path, name.c_str());
     return out;
 }
 
 void append_rows(Dataset const& dataset,
                  hid_t type,
-                 std::int64_t columns,
+                 std::vector<std::int64_t> const& row_shape,
                  std::int64_t have,
                  std::int64_t rows,
                  void const* data,
                  std::string const& path)
 {
     if (rows == 0) return;
-    int const rank = columns > 0 ? 2 : 1;
-    auto const width = static_cast<hsize_t>(columns);
-    hsize_t const size[2] = {static_cast<hsize_t>(have + rows), width};
-    hsize_t const start[2] = {static_cast<hsize_t>(have), 0};
-    hsize_t const count[2] = {static_cast<hsize_t>(rows), width};
-    bool good = H5Dset_extent(dataset.get(), size) >= 0;
+    auto const size = extents(have + rows, row_shape), count = extents(rows, row_shape);
+    std::vector<hsize_t> start(size.size(), 0);
+    start[0] = static_cast<hsize_t>(have);
+    bool good = H5Dset_extent(dataset.get(), size.data()) >= 0;
     Space const file_space(good ? H5Dget_space(dataset.get()) : -1);
-    Space const memory_space(H5Screate_simple(rank, count, nullptr));
+    Space const memory_space(
+        H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr));
     good = file_space && memory_space
-           && H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, start, nullptr, count, nullptr)
+           && H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, start.data(), nullptr,
+                                  count.data(), nullptr)
                   >= 0
            && H5Dwrite(dataset.get(), type, memory_space.get(), file_space.get(), H5P_DEFAULT, data)
                   >= 0;
     check(good, path, "events");
 }
 
-void write_attribute_of(File const& file,
+void write_attribute_of(hid_t object,
                         char const* name,
                         hid_t file_type,
                         hid_t memory_type,
@@ -107,7 +119,7 @@ void write_attribute_of(File const& file,
 {
     Space const space(H5Screate(H5S_SCALAR));
     Attribute const attribute(
-        H5Acreate2(file.get(), name, file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT));
+        H5Acreate2(object, name, file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT));
     check(attribute && H5Awrite(attribute.get(), memory_type, value) >= 0, path, name);
 }
 }  // namespace
@@ -121,8 +133,14 @@ std::string last_reason()
 
 std::int64_t size_of(Kind kind)
 {
-    constexpr std::int64_t kSizes[] = {1, 2, 4, 4, 8, 4};
+    constexpr std::int64_t kSizes[] = {1, 2, 4, 4, 8, 4, 8};
     return kSizes[static_cast<int>(kind)];
+}
+
+char const* name_of(Kind kind)
+{
+    constexpr char const* kNames[] = {"u8", "u16", "u32", "i32", "i64", "f32", "f64"};
+    return kNames[static_cast<int>(kind)];
 }
 
 hid_t file_type(Kind kind)
@@ -138,6 +156,8 @@ hid_t file_type(Kind kind)
             return H5T_STD_I32LE;
         case Kind::i64:
             return H5T_STD_I64LE;
+        case Kind::f64:
+            return H5T_IEEE_F64LE;
         default:
             return H5T_IEEE_F32LE;
     }
@@ -177,14 +197,17 @@ Group create_group(File const& file, char const* name, std::string const& path)
 {
     PropertyList const creation(H5Pcreate(H5P_GROUP_CREATE));
     Group group;
-    if (creation && H5Pset_obj_track_times(creation.get(), false) >= 0)
+    // All links stay in the checksummed header: the library dies of a damaged heap of links, which it
+    // would make of more than eight.
+    if (creation && H5Pset_obj_track_times(creation.get(), false) >= 0
+        && H5Pset_link_phase_change(creation.get(), kMaxCompactLinks, 0) >= 0)
         group = Group(H5Gcreate2(file.get(), name, H5P_DEFAULT, creation.get(), H5P_DEFAULT));
     check(static_cast<bool>(group), path, name);
     return group;
 }
 
 Dataset create_dataset(File const& file,
-                       char const* name,
+                       std::string const& name,
                        Kind kind,
                        DatasetLayout const& layout,
                        std::string const& path)
@@ -194,13 +217,13 @@ Dataset create_dataset(File const& file,
 
 void append(Dataset const& dataset,
             Kind kind,
-            std::int64_t columns,
+            std::vector<std::int64_t> const& row_shape,
             std::int64_t have,
             std::int64_t rows,
             void const* data,
             std::string const& path)
 {
-    append_rows(dataset, native_type(kind), columns, have, rows, data, path);
+    append_rows(dataset, native_type(kind), row_shape, have, rows, data, path);
 }
 
 std::uint32_t fletcher32(std::span<std::uint16_t const> words)
@@ -227,19 +250,23 @@ std::uint32_t fletcher32(std::span<std::uint16_t const> words)
     return folded(weighted + (sum != 0 ? kModulus : 0)) << 16U | folded(sum);
 }
 
-void write_chunk_u16(Dataset const& dataset,
-                     std::int64_t columns,
-                     std::int64_t first,
-                     std::int64_t end,
-                     std::span<std::uint16_t> chunk,
-                     std::string const& path)
+void write_chunk(Dataset const& dataset,
+                 std::vector<std::int64_t> const& row_shape,
+                 std::int64_t first,
+                 std::int64_t end,
+                 std::span<std::byte> chunk,
+                 std::string const& path)
 {
-    std::uint32_t const checksum = fletcher32(chunk.first(chunk.size() - 2));
-    std::memcpy(&chunk[chunk.size() - 2], &checksum, sizeof checksum);
-    hsize_t const size[2] = {static_cast<hsize_t>(end), static_cast<hsize_t>(columns)};
-    hsize_t const offset[2] = {static_cast<hsize_t>(first), 0};
-    check(H5Dset_extent(dataset.get(), size) >= 0
-              && H5Dwrite_chunk(dataset.get(), H5P_DEFAULT, 0, offset, chunk.size_bytes(),
+    std::size_t const bytes = chunk.size() - sizeof(std::uint32_t);
+    CALOFUSE_CHECK(bytes % sizeof(std::uint16_t) == 0, bytes << " bytes");
+    std::uint32_t const checksum =
+        fletcher32({reinterpret_cast<std::uint16_t const*>(chunk.data()), bytes / 2});
+    std::memcpy(&chunk[bytes], &checksum, sizeof checksum);
+    auto const size = extents(end, row_shape);
+    std::vector<hsize_t> offset(size.size(), 0);
+    offset[0] = static_cast<hsize_t>(first);
+    check(H5Dset_extent(dataset.get(), size.data()) >= 0
+              && H5Dwrite_chunk(dataset.get(), H5P_DEFAULT, 0, offset.data(), chunk.size_bytes(),
                                 chunk.data())
                      >= 0,
           path, "events");
@@ -260,25 +287,22 @@ void write_strings(File const& file,
     auto const rows = static_cast<std::int64_t>(values.size());
     Dataset const dataset = create_chunked(file, name, type.get(),
                                            {.chunk_rows = std::max<std::int64_t>(rows, 1)}, path);
-    append_rows(dataset, type.get(), 0, 0, rows, table.data(), path);
+    append_rows(dataset, type.get(), {}, 0, rows, table.data(), path);
 }
 
-void write_attribute(File const& file,
+void write_attribute(hid_t object,
                      char const* name,
                      std::string const& value,
                      std::string const& path)
 {
     Type const type = string_type(value.size());
     std::string const padded = value.empty() ? std::string(1, '\0') : value;
-    write_attribute_of(file, name, type.get(), type.get(), padded.data(), path);
+    write_attribute_of(object, name, type.get(), type.get(), padded.data(), path);
 }
 
-void write_attribute(File const& file,
-                     char const* name,
-                     std::int64_t value,
-                     std::string const& path)
+void write_attribute(hid_t object, char const* name, std::int64_t value, std::string const& path)
 {
-    write_attribute_of(file, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value, path);
+    write_attribute_of(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value, path);
 }
 
 void close_file(File& file, std::string const& path)

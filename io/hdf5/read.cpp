@@ -1,11 +1,12 @@
 /// \file io/hdf5/read.cpp
 /// The reading half of io/hdf5/hdf5.hpp: what came from outside is checked before it is used.
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "io/hdf5/hdf5.hpp"
-#include "io/input_file.hpp"
 
 namespace calofuse::h5 {
 namespace {
@@ -14,7 +15,9 @@ constexpr std::int64_t kFreeBytes = 64 << 20;  ///< below, any ratio of declared
 constexpr std::int64_t kMaxRatio = 1000;
 constexpr std::int64_t kMaxStringBytes = 4096;
 constexpr hsize_t kMaxLinks = 1000;
-constexpr char const* kHintConvert = "run calofuse convert again";
+constexpr std::size_t kMaxName = 256;
+constexpr int kMaxRank = 5;
+constexpr char const* kHintConvert = "run calofuse convert again, or write it as io/README.md says";
 
 [[noreturn]] void fail(std::string const& path,
                        char const* code,
@@ -57,7 +60,6 @@ Dataset open_dataset(File const& file, std::string const& name, std::string cons
 
 void check_filters(hid_t creation, std::string const& name, std::string const& path)
 {
-    bool has_checksum = false;
     int const filters = H5Pget_nfilters(creation);
     for (int i = 0; i < filters; ++i) {
         unsigned flags = 0;
@@ -66,10 +68,26 @@ void check_filters(hid_t creation, std::string const& name, std::string const& p
                                                    &values, nullptr, 0, nullptr, nullptr);
         if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE
             && filter != H5Z_FILTER_FLETCHER32)
-            fail(path, "CF-H5-10", fmt::format("{} uses filter {}", name, filter));
-        has_checksum |= filter == H5Z_FILTER_FLETCHER32;
+            fail(path, "CF-H5-10", fmt::format("{} uses filter {}", name, filter),
+                 "write it with gzip, shuffle and fletcher32, or without filters");
     }
-    if (!has_checksum) fail(path, "CF-H5-05", name + " has no checksums (fletcher32)");
+}
+
+void check_chunks(hid_t creation,
+                  std::int64_t element_bytes,
+                  int rank,
+                  std::string const& name,
+                  std::string const& path)
+{
+    std::array<hsize_t, kMaxRank> chunk{};
+    if (H5Pget_chunk(creation, rank, chunk.data()) != rank)
+        fail(path, "CF-H5-14", name + " has no readable chunk size");
+    std::int64_t bytes = element_bytes;
+    for (int d = 0; d < rank; ++d) {
+        auto const extent = static_cast<std::int64_t>(chunk[static_cast<std::size_t>(d)]);
+        if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes) || bytes > kMaxChunkBytes)
+            fail(path, "CF-H5-14", name + " has chunks of more than 64 MiB");
+    }
 }
 
 /// Layout, chunks and filters; `element` and `rows` decide what size is plausible.
@@ -86,16 +104,7 @@ void check_storage(Dataset const& dataset,
     if (layout == H5D_VIRTUAL) fail(path, "CF-H5-09", name + " is a virtual dataset");
     if (H5Pget_external_count(creation.get()) != 0)
         fail(path, "CF-H5-09", name + " keeps its data in other files");
-    if (layout != H5D_CHUNKED) fail(path, "CF-H5-05", name + " is not chunked");
-    std::array<hsize_t, 2> chunk{};
-    if (H5Pget_chunk(creation.get(), rank, chunk.data()) != rank)
-        fail(path, "CF-H5-14", name + " has no readable chunk size");
-    std::int64_t bytes = element_bytes;
-    for (int d = 0; d < rank; ++d) {
-        auto const extent = static_cast<std::int64_t>(chunk[static_cast<std::size_t>(d)]);
-        if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes) || bytes > kMaxChunkBytes)
-            fail(path, "CF-H5-14", name + " has chunks of more than 64 MiB");
-    }
+    if (layout == H5D_CHUNKED) check_chunks(creation.get(), element_bytes, rank, name, path);
     check_filters(creation.get(), name, path);
     auto const stored = static_cast<std::int64_t>(H5Dget_storage_size(dataset.get()));
     if (declared_bytes > kFreeBytes && declared_bytes / kMaxRatio > stored)
@@ -103,32 +112,53 @@ void check_storage(Dataset const& dataset,
              fmt::format("{} declares {} bytes, {} are stored", name, declared_bytes, stored));
 }
 
-struct Shape {
-    int rank = 0;
-    std::array<hsize_t, 2> dims = {};
-};
-Shape shape_of(Dataset const& dataset, std::string const& name, std::string const& path)
+/// (rows, ...)
+std::vector<std::int64_t> shape_of(Dataset const& dataset,
+                                   std::string const& name,
+                                   std::string const& path)
 {
     Space const space(H5Dget_space(dataset.get()));
-    Shape shape;
-    shape.rank = space ? H5Sget_simple_extent_ndims(space.get()) : -1;
-    if (shape.rank < 1 || shape.rank > 2)
-        fail(path, "CF-H5-05", fmt::format("{} has {} dimensions", name, shape.rank));
-    H5Sget_simple_extent_dims(space.get(), shape.dims.data(), nullptr);
-    if (shape.dims[0] > hsize_t{1} << 40U)
-        fail(path, "CF-H5-11", fmt::format("{} declares {} rows", name, shape.dims[0]));
-    return shape;
+    int const rank = space ? H5Sget_simple_extent_ndims(space.get()) : -1;
+    if (rank < 1 || rank > kMaxRank)
+        fail(path, "CF-H5-05",
+             fmt::format("{} has {} dimensions, possible are 1 to {}", name, rank, kMaxRank),
+             "the first one counts rows, up to four are those of a row");
+    std::array<hsize_t, kMaxRank> dims{};
+    H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
+    std::vector<std::int64_t> out;
+    std::int64_t size = 1;
+    for (int d = 0; d < rank; ++d) {
+        hsize_t const extent = dims[static_cast<std::size_t>(d)];
+        if (extent > hsize_t{1} << 40U
+            || __builtin_mul_overflow(size, static_cast<std::int64_t>(extent), &size))
+            fail(path, "CF-H5-11", fmt::format("{} declares {} rows", name, dims[0]));
+        if (d > 0 && extent == 0)
+            fail(path, "CF-H5-05", fmt::format("{} has rows without numbers in them", name));
+        out.push_back(static_cast<std::int64_t>(extent));
+    }
+    if (size > std::int64_t{1} << 50U)
+        fail(path, "CF-H5-11", fmt::format("{} declares {} numbers", name, size));
+    return out;
 }
 
-void check_links(File const& file, char const* group, std::string const& path)
+/// "i16", "f64 (big endian)", "text": what stands in the file.
+std::string describe_type(hid_t type)
 {
-    H5G_info_t info{};
-    // Asked first: the call below would follow a link into another file.
-    if (std::strcmp(group, "/") != 0 && !follows_hard_links(file, group, path)) return;
-    if (H5Gget_info_by_name(file.get(), group, &info, H5P_DEFAULT) < 0)
-        fail(path, "CF-H5-12", fmt::format("cannot read {}{}", group, last_reason()));
-    if (info.nlinks > kMaxLinks)
-        fail(path, "CF-H5-13", fmt::format("{} holds {} objects", group, info.nlinks));
+    std::size_t const bits = 8 * H5Tget_size(type);
+    std::string const order = H5Tget_order(type) == H5T_ORDER_BE ? " (big endian)" : "";
+    switch (H5Tget_class(type)) {
+        case H5T_INTEGER:
+            return fmt::format("{}{}{}", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "i", bits,
+                               order);
+        case H5T_FLOAT:
+            return fmt::format("f{}{}", bits, order);
+        case H5T_STRING:
+            return "text";
+        case H5T_ENUM:
+            return "an enumeration";
+        default:
+            return "compound or opaque";
+    }
 }
 
 std::string trimmed(std::string text)
@@ -138,13 +168,13 @@ std::string trimmed(std::string text)
     return text;
 }
 
-Attribute open_attribute(File const& file, char const* name, std::string const& path)
+Attribute open_attribute(hid_t object, char const* name, std::string const& path)
 {
-    htri_t const exists = H5Aexists(file.get(), name);
+    htri_t const exists = H5Aexists(object, name);
     if (exists < 0)
         fail(path, "CF-H5-12", fmt::format("cannot read attribute {}{}", name, last_reason()));
     if (exists == 0) fail(path, "CF-H5-04", fmt::format("has no attribute {}", name));
-    Attribute attribute(H5Aopen(file.get(), name, H5P_DEFAULT));
+    Attribute attribute(H5Aopen(object, name, H5P_DEFAULT));
     Space const space(attribute ? H5Aget_space(attribute.get()) : -1);
     if (!space)
         fail(path, "CF-H5-12", fmt::format("cannot read attribute {}{}", name, last_reason()));
@@ -158,45 +188,14 @@ std::size_t string_bytes(hid_t type, std::string const& name, std::string const&
 {
     if (H5Tget_class(type) != H5T_STRING) fail(path, "CF-H5-05", name + " is not a string");
     if (H5Tis_variable_str(type) != 0 || H5Tcommitted(type) != 0)
-        fail(path, "CF-H5-09", name + " is a string of variable length");
+        fail(path, "CF-H5-09", name + " is a string of variable length",
+             "write strings of fixed length: numpy.array([...], 'S')");
     std::size_t const bytes = H5Tget_size(type);
     if (bytes == 0 || static_cast<std::int64_t>(bytes) > kMaxStringBytes)
         fail(path, "CF-H5-13", fmt::format("{} has strings of {} bytes", name, bytes));
     return bytes;
 }
 }  // namespace
-
-void check_superblock(std::string const& path)
-{
-    InputFile const file(path);
-    constexpr std::size_t kBytes = 48;
-    constexpr unsigned char kSignature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    std::array<unsigned char, kBytes> head{};
-    file.read_at(0, head.data(),
-                 std::min<std::size_t>(kBytes, static_cast<std::size_t>(file.size())));
-    if (std::memcmp(head.data(), kSignature, sizeof kSignature) != 0) {
-        for (std::int64_t at = 512; at + 8 <= file.size() && at <= (1 << 20); at *= 2) {
-            std::array<unsigned char, 8> there{};
-            file.read_at(at, there.data(), there.size());
-            if (std::memcmp(there.data(), kSignature, there.size()) == 0)
-                fail(path, "CF-H5-15", fmt::format("HDF5 data begin at byte {}, not at 0", at));
-        }
-        fail(path, "CF-H5-01", "is not an HDF5 file", "is this the right file?");
-    }
-    if (file.size() < static_cast<std::int64_t>(kBytes))
-        fail(path, "CF-H5-02", fmt::format("has {} bytes", file.size()),
-             "file is truncated; copy it again");
-    if (head[8] != 3 || head[9] != 8 || head[10] != 8)
-        fail(path, "CF-H5-16", fmt::format("HDF5 superblock version {}, a store has 3", head[8]));
-    if (head[11] != 0) fail(path, "CF-H5-03", "was not closed by the program that wrote it");
-    std::uint64_t base = 0, end = 0;
-    std::memcpy(&base, &head[12], sizeof base);
-    std::memcpy(&end, &head[28], sizeof end);
-    if (base != 0) fail(path, "CF-H5-15", "has a user block");
-    if (end != static_cast<std::uint64_t>(file.size()))
-        fail(path, "CF-H5-02", fmt::format("has {} bytes, its header says {}", file.size(), end),
-             "file is truncated or damaged; copy it again");
-}
 
 File open_file(std::string const& path)
 {
@@ -205,9 +204,42 @@ File open_file(std::string const& path)
     if (!file)
         fail(path, "CF-H5-12", "cannot be opened" + last_reason(),
              "file is damaged; copy it again or run calofuse convert again");
-    for (char const* const group : {"/", "/events", "/files", "/detector"})
-        check_links(file, group, path);
     return file;
+}
+
+bool is_group(File const& file, std::string const& name, std::string const& path)
+{
+    if (!follows_hard_links(file, name, path)) return false;
+    H5O_info_t info{};
+    if (H5Oget_info_by_name(file.get(), name.c_str(), &info, H5P_DEFAULT) < 0)
+        fail(path, "CF-H5-12", fmt::format("cannot read {}{}", name, last_reason()));
+    return info.type == H5O_TYPE_GROUP;
+}
+
+std::vector<std::string> names_in(File const& file,
+                                  std::string const& group,
+                                  std::string const& path)
+{
+    // Asked first: the call below would follow a link into another file.
+    if (group != "/" && !is_group(file, group, path)) return {};
+    H5G_info_t info{};
+    if (H5Gget_info_by_name(file.get(), group.c_str(), &info, H5P_DEFAULT) < 0)
+        fail(path, "CF-H5-12", fmt::format("cannot read {}{}", group, last_reason()));
+    if (info.nlinks > kMaxLinks)
+        fail(path, "CF-H5-13", fmt::format("{} holds {} objects", group, info.nlinks));
+    std::vector<std::string> out;
+    for (hsize_t i = 0; i < info.nlinks; ++i) {
+        std::array<char, kMaxName> name{};
+        ssize_t const length =
+            H5Lget_name_by_idx(file.get(), group.c_str(), H5_INDEX_NAME, H5_ITER_INC, i,
+                               name.data(), name.size(), H5P_DEFAULT);
+        if (length <= 0 || length >= static_cast<ssize_t>(kMaxName))
+            fail(path, "CF-H5-22",
+                 fmt::format("{} holds a name of {} bytes, possible are 1 to {}", group, length,
+                             kMaxName - 1));
+        out.emplace_back(name.data());
+    }
+    return out;
 }
 
 bool has_dataset(File const& file, std::string const& name, std::string const& path)
@@ -215,22 +247,49 @@ bool has_dataset(File const& file, std::string const& name, std::string const& p
     return follows_hard_links(file, name, path);
 }
 
-Reader::Reader(
-    File const& file, std::string name, Kind kind, std::int64_t columns, std::string const& path)
-    : name_(std::move(name)), path_(path), dataset_(open_dataset(file, name_, path)), kind_(kind)
+Reader::Reader(File const& file, std::string name, std::string const& path, Doubles doubles)
+    : name_(std::move(name)), path_(path), dataset_(open_dataset(file, name_, path))
 {
     Type const type(H5Dget_type(dataset_.get()));
-    if (!type || H5Tcommitted(type.get()) != 0 || H5Tequal(type.get(), file_type(kind)) <= 0)
-        fail(path, "CF-H5-05", name_ + " has the wrong type");
-    Shape const shape = shape_of(dataset_, name_, path);
-    int const want_rank = columns > 0 ? 2 : 1;
-    if (shape.rank != want_rank || (columns > 0 && shape.dims[1] != static_cast<hsize_t>(columns)))
-        fail(path, "CF-H5-05",
-             fmt::format("{} has the shape ({}{})", name_, shape.dims[0],
-                         shape.rank == 2 ? fmt::format(", {}", shape.dims[1]) : ""));
-    rows_ = static_cast<std::int64_t>(shape.dims[0]);
-    std::int64_t const width = std::max<std::int64_t>(columns, 1) * size_of(kind);
-    check_storage(dataset_, rows_ * width, size_of(kind), shape.rank, name_, path);
+    if (!type || H5Tcommitted(type.get()) != 0)
+        fail(path, "CF-H5-05", name_ + " has a type of its own (committed)");
+    bool const wide = H5Tequal(type.get(), H5T_IEEE_F64LE) > 0;
+    narrowed_ = wide && doubles == Doubles::as_f32;
+    if (wide && !narrowed_) kind_ = Kind::f64;
+    bool known = wide;
+    for (Kind const kind : {Kind::u8, Kind::u16, Kind::u32, Kind::i32, Kind::i64, Kind::f32})
+        if (H5Tequal(type.get(), file_type(kind)) > 0) {
+            kind_ = kind;
+            known = true;
+        }
+    if (!known)
+        fail(path, "CF-H5-05", fmt::format("{} is {}", name_, describe_type(type.get())),
+             "write it little endian as u8, u16, i32, i64, f32 or f64, e.g. .astype('<i4')");
+    std::vector<std::int64_t> const shape = shape_of(dataset_, name_, path);
+    rows_ = shape.front();
+    row_shape_.assign(shape.begin() + 1, shape.end());
+    check_storage(dataset_, static_cast<std::int64_t>(bytes()), size_of(kind_),
+                  static_cast<int>(shape.size()), name_, path);
+}
+
+std::size_t Reader::bytes() const
+{
+    std::int64_t bytes = rows_ * size_of(kind_);
+    for (std::int64_t const extent : row_shape_)
+        bytes *= extent;
+    return static_cast<std::size_t>(bytes);
+}
+
+void Reader::expect(Kind kind, std::vector<std::int64_t> const& row_shape) const
+{
+    if (kind_ == kind && row_shape_ == row_shape) return;
+    auto const text = [](std::vector<std::int64_t> const& shape, Kind k) {
+        return shape.empty() ? std::string(h5::name_of(k))
+                             : fmt::format("({}) {}", fmt::join(shape, ", "), h5::name_of(k));
+    };
+    fail(path_, "CF-H5-05",
+         fmt::format("{} has rows of {}, expected {}", name_, text(row_shape_, kind_),
+                     text(row_shape, kind)));
 }
 
 void Reader::read(void* out) const
@@ -240,6 +299,16 @@ void Reader::read(void* out) const
     if (H5Dread(dataset_.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
         fail(path_, "CF-H5-12", fmt::format("cannot read {}{}", name_, last_reason()),
              "file is damaged; copy it again or run calofuse convert again");
+    if (!narrowed_) return;
+    auto const* const values = static_cast<float const*>(out);
+    std::size_t const n = bytes() / sizeof(float);
+    std::size_t const row = n / static_cast<std::size_t>(rows_);
+    for (std::size_t i = 0; i < n; ++i)
+        if (std::isinf(values[i]))
+            fail(
+                path_, "CF-H5-23",
+                fmt::format("row {} of {} (f64) is infinite, or too large for f32", i / row, name_),
+                "scale it, or leave the row out");
 }
 
 std::vector<std::string> read_strings(File const& file,
@@ -249,9 +318,9 @@ std::vector<std::string> read_strings(File const& file,
     Dataset const dataset = open_dataset(file, name, path);
     Type const type(H5Dget_type(dataset.get()));
     std::size_t const bytes = string_bytes(type.get(), name, path);
-    Shape const shape = shape_of(dataset, name, path);
-    if (shape.rank != 1) fail(path, "CF-H5-05", name + " is not a list of strings");
-    auto const rows = static_cast<std::int64_t>(shape.dims[0]);
+    std::vector<std::int64_t> const shape = shape_of(dataset, name, path);
+    if (shape.size() != 1) fail(path, "CF-H5-05", name + " is not a list of strings");
+    std::int64_t const rows = shape.front();
     auto const width = static_cast<std::int64_t>(bytes);
     check_storage(dataset, rows * width, width, 1, name, path);
     std::string table(static_cast<std::size_t>(rows * width), '\0');
@@ -264,19 +333,29 @@ std::vector<std::string> read_strings(File const& file,
     return out;
 }
 
-std::string read_text_attribute(File const& file, char const* name, std::string const& path)
+bool has_attribute(hid_t object, char const* name)
 {
-    Attribute const attribute = open_attribute(file, name, path);
+    return H5Aexists(object, name) > 0;
+}
+
+std::string read_text_attribute(hid_t object, char const* name, std::string const& path)
+{
+    Attribute const attribute = open_attribute(object, name, path);
     Type const type(H5Aget_type(attribute.get()));
-    std::string text(string_bytes(type.get(), name, path), '\0');
-    if (H5Aread(attribute.get(), type.get(), text.data()) < 0)
+    bool const varies =
+        H5Tget_class(type.get()) == H5T_STRING && H5Tis_variable_str(type.get()) > 0;
+    char* held = nullptr;  // h5py writes a text as a string of variable length
+    std::string text(varies ? 0 : string_bytes(type.get(), name, path), '\0');
+    if (H5Aread(attribute.get(), type.get(), varies ? static_cast<void*>(&held) : text.data()) < 0)
         fail(path, "CF-H5-12", fmt::format("cannot read attribute {}{}", name, last_reason()));
+    if (held != nullptr) text.assign(held, ::strnlen(held, kMaxStringBytes));
+    if (varies) H5free_memory(held);
     return trimmed(std::move(text));
 }
 
-std::int64_t read_int_attribute(File const& file, char const* name, std::string const& path)
+std::int64_t read_int_attribute(hid_t object, char const* name, std::string const& path)
 {
-    Attribute const attribute = open_attribute(file, name, path);
+    Attribute const attribute = open_attribute(object, name, path);
     Type const type(H5Aget_type(attribute.get()));
     std::int64_t value = 0;
     if (!type || H5Tget_class(type.get()) != H5T_INTEGER)

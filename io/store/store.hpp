@@ -1,13 +1,21 @@
 /// \file io/store/store.hpp
-/// The event store: one HDF5 file of whole test-beam runs, and `FILE.h5.sha256` beside it.
-///   /events/adc u16 (N, 256), label u8 (N), energy_gev f32 (N), file_id u16 (N), event_index u32 (N)
-///   /files/path, sha256 (fixed-length strings), num_events i64, energy_gev f32, label u8, num_read
-///          i64, dropped i64 (F, 3) by reason, clipped i64, empty_triggers i64
-///   /detector/channel_map i32 (249, 4) channel module row col, pedestals f32 (256) if there are any
-/// Latest file format (checksummed metadata), fletcher32 on every dataset, no time stamps: the same
-/// input gives the same bytes, and a flipped bit is an error. Errors: CF-H5-01..21 (hdf5.hpp).
+/// The store, format 2: one HDF5 file of events, of any detector and of none, and `FILE.h5.sha256`.
+///   /                       attributes format_version = 2, kind ("columns" where it is missing)
+///   /events/<column>        (N, ...) u8 u16 i32 i64 f32; f64 is read as f32. Attributes: unit; classes
+///                           ("quark,gluon", of a whole number) or names (of the last axis)
+///   /events/file_id u16, event_index u32      0 and 0, 1, .. where they are missing
+///   /<table>/start i64 (N + 1), /<table>/<column> (R, ...)     ragged: row r is event e's if
+///                           start[e] <= r < start[e + 1]
+///   /files/path, sha256 (strings of fixed length), num_events, num_read, clipped i64, dropped i64
+///          (F, 3), and columns of what is constant in a file; all may be missing
+///   /constants/<name>       without rows: channel maps, pedestals
+/// That is also how other programs bring their data: ten lines of h5py write such a file. What this
+/// program writes has, besides, checksummed metadata, fletcher32 on every data set and no time stamps:
+/// the same input gives the same bytes, and a flipped bit is an error. Errors: hdf5.hpp, CF-DAT-02..05
+/// (runtime/dataset.hpp), and those of the kind (kinds.cpp).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,10 +23,10 @@
 
 #include "io/atomic_file.hpp"
 #include "io/sha256.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/dataset.hpp"
 
 namespace calofuse {
-inline constexpr int kStoreVersion = 1;
+inline constexpr int kStoreVersion = 2;
 
 enum class Compression : std::uint8_t { none, deflate };  ///< deflate = shuffle + deflate level 1
 
@@ -27,27 +35,28 @@ struct StoreWriteOptions {
     Compression compression = Compression::none;
 };
 
-/// Some events of one file, to be appended.
+/// Some events, to be appended.
 struct EventBlock {
-    std::span<std::uint16_t const> adc = {};          ///< (n, 256)
+    std::span<std::uint16_t const> file_id = {};      ///< (n)
     std::span<std::uint32_t const> event_index = {};  ///< (n)
-    std::uint16_t file_id = 0;
-    Label label = Label::unknown;
-    float energy_gev = 0;
+    /// Rows of each column, in the order of the specs that the writer was made with.
+    std::vector<std::span<std::byte const>> columns = {};
+    /// (n + 1) of each ragged table, counted from any row: only the differences matter.
+    std::map<std::string, std::span<std::int64_t const>, std::less<>> start = {};
 };
 
+/// Writes events as they come; memory does not depend on how many there are.
 class StoreWriter {
   public:
-    explicit StoreWriter(std::string path, StoreWriteOptions options = {});
+    StoreWriter(std::string path,
+                std::vector<ColumnSpec> const& columns,
+                StoreWriteOptions options = {});
     ~StoreWriter();  ///< without `finish`, nothing is left
     void append(EventBlock const& block);
     std::int64_t num_events() const;
-    /// Writes the tables, publishes the store, then its manifest: the store and `inputs`.
-    /// Returns the digest of the store.
-    std::string finish(std::vector<SourceFile> const& files,
-                       ChannelMap const& map,
-                       std::span<float const> pedestals,
-                       Manifest const& inputs);
+    /// Writes kind, files, file columns and constants of `rest` (its events are not looked at), publishes
+    /// the store, then its manifest: the store and `inputs`. Returns the digest of the store.
+    std::string finish(Dataset const& rest, Manifest const& inputs);
 
   private:
     struct State;
@@ -55,7 +64,7 @@ class StoreWriter {
 };
 
 /// A whole set at once. `files[].num_events` must match the events.
-std::string write_store(EventSet const& events,
+std::string write_store(Dataset const& data,
                         std::string const& path,
                         StoreWriteOptions options = {},
                         Manifest const& inputs = {});
@@ -66,7 +75,11 @@ struct StoreReadOptions {
 };
 
 /// Everything in memory, everything checked.
-EventSet read_store(std::string const& path, StoreReadOptions options = {});
+Dataset read_store(std::string const& path, StoreReadOptions options = {});
+
+/// What a kind asks of a data set beyond that its columns fit together; throws CF-H5-24 for a kind that
+/// this program does not know. One table: kinds.cpp.
+void check_kind(Dataset const& data, std::string const& source);
 
 /// `FILE.h5.sha256`
 inline std::string manifest_path_of(std::string const& store)

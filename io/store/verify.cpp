@@ -19,34 +19,21 @@ std::vector<DamagedDataset> try_datasets(std::string const& path)
     std::vector<DamagedDataset> out;
     h5::check_superblock(path);
     h5::File const file = h5::open_file(path);
-    auto const attempt = [&](std::string const& name, auto&& read) {
-        try {
-            read(name);
-        } catch (Error const& e) {
-            out.push_back({name, e.what()});
+    for (std::string const& group : h5::names_in(file, "/", path))
+        for (std::string const& name : h5::names_in(file, group, path)) {
+            std::string const object = group + "/" + name;
+            try {
+                if (object == "files/path" || object == "files/sha256") {
+                    h5::read_strings(file, object, path);
+                } else {
+                    h5::Reader const reader(file, object, path);
+                    std::vector<std::byte> bytes(reader.bytes());
+                    reader.read(bytes.data());
+                }
+            } catch (Error const& e) {
+                out.push_back({object, e.what()});
+            }
         }
-    };
-    auto const column = [&]<class T>(T, std::int64_t columns) {
-        return [&file, &path, columns](std::string const& name) {
-            h5::read_rows<T>(file, name, columns, path);
-        };
-    };
-    auto const strings = [&](std::string const& name) {
-        h5::read_strings(file, name, path);
-    };
-    attempt("events/adc", column(std::uint16_t{}, kNumChannels));
-    attempt("events/label", column(std::uint8_t{}, 0));
-    attempt("events/energy_gev", column(0.0F, 0));
-    attempt("events/file_id", column(std::uint16_t{}, 0));
-    attempt("events/event_index", column(std::uint32_t{}, 0));
-    attempt("files/path", strings);
-    attempt("files/sha256", strings);
-    for (char const* const name : {"num_events", "num_read", "clipped", "empty_triggers"})
-        attempt(fmt::format("files/{}", name), column(std::int64_t{}, 0));
-    attempt("files/dropped", column(std::int64_t{}, kNumDropReasons));
-    attempt("files/energy_gev", column(0.0F, 0));
-    attempt("files/label", column(std::uint8_t{}, 0));
-    attempt("detector/channel_map", column(std::int32_t{}, 4));
     return out;
 }
 
@@ -89,7 +76,7 @@ std::vector<DamagedDataset> damaged_datasets(std::string const& path)
     int ends[2];
     pid_t child = -1;
     if (::pipe(ends) != 0 || (child = ::fork()) < 0)
-        throw Error(Exit::os, "CF-IO-12", "cannot start a process to look into the file",
+        throw Error(Exit::os, "CF-IO-13", "cannot start a process to look into the file",
                     "raise the limits (ulimit -u, ulimit -n)");
     if (child == 0) {
         rlimit const seconds{60, 60};

@@ -1,7 +1,7 @@
 /// \file kernels/dense/activation.hpp
 /// Element-wise activations; p = `parameter`:
 ///   relu max(x, 0)   leaky_relu x > 0 ? x : p x   elu x > 0 ? x : p (exp(x) - 1)
-///   gelu_exact x (1 + erf(x / sqrt 2)) / 2   softplus log(1 + exp(x))   tanh   sigmoid
+///   gelu_exact x (1 + erf(x / sqrt 2)) / 2   softplus log(1 + exp(x))   tanh   sigmoid   asinh
 ///   gelu_tanh x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 #pragma once
 
@@ -16,7 +16,8 @@ enum class Activation : std::uint8_t {
     gelu_tanh,
     tanh,
     sigmoid,
-    softplus
+    softplus,
+    asinh
 };
 
 /// Which tensor of forward the backward pass needs: the input x, or the output y, which allows
@@ -24,7 +25,7 @@ enum class Activation : std::uint8_t {
 constexpr bool backward_reads_input(Activation kind)
 {
     return kind == Activation::gelu_exact || kind == Activation::gelu_tanh
-           || kind == Activation::softplus;
+           || kind == Activation::softplus || kind == Activation::asinh;
 }
 
 struct ActivationArgs {

@@ -40,15 +40,15 @@ struct LinearGradArgs {
     TensorRef db;            ///< as b, added to; empty: no bias
 };
 
-void linear(Context& ctx, LinearArgs const& args);
+void linear_forward(Context& ctx, LinearArgs const& args);
 void linear_backward(Context& ctx, LinearGradArgs const& args);
 
 namespace cpu {
-void linear(Context& ctx, LinearArgs const& args);
+void linear_forward(Context& ctx, LinearArgs const& args);
 void linear_backward(Context& ctx, LinearGradArgs const& args);
 }  // namespace cpu
 namespace cuda {
-void linear(Context& ctx, LinearArgs const& args);
+void linear_forward(Context& ctx, LinearArgs const& args);
 void linear_backward(Context& ctx, LinearGradArgs const& args);
 }  // namespace cuda
 }  // namespace calofuse

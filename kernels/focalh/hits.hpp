@@ -33,12 +33,18 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/names.hpp"
+
 namespace calofuse {
 enum class HitRule : std::uint8_t { ccl, ccl_global, watershed, cell };
-constexpr char const* name_of(HitRule rule)
+constexpr auto names_of(HitRule)
 {
-    constexpr char const* kNames[] = {"ccl", "ccl_global", "watershed", "cell"};
-    return kNames[static_cast<int>(rule)];
+    return std::to_array<Name<HitRule>>({
+        {HitRule::ccl, "ccl"},
+        {HitRule::ccl_global, "ccl_global"},
+        {HitRule::watershed, "watershed"},
+        {HitRule::cell, "cell"},
+    });
 }
 
 struct HitOptions {

@@ -89,15 +89,15 @@ struct ModuleCnnGradArgs {
     ModuleCnnWeights d;  ///< added to; b1 and b2 get nothing: a norm undoes any shift before it
 };
 
-void module_cnn(Context& ctx, ModuleCnnArgs const& args);
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args);
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args);
 
 namespace cpu {
-void module_cnn(Context& ctx, ModuleCnnArgs const& args);
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args);
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args);
 }  // namespace cpu
 namespace cuda {
-void module_cnn(Context& ctx, ModuleCnnArgs const& args);
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args);
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args);
 }  // namespace cuda
 }  // namespace calofuse

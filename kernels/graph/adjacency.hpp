@@ -10,6 +10,7 @@
 
 #include "kernels/graph/node_activation.hpp"
 #include "runtime/context.hpp"
+#include "runtime/names.hpp"
 
 namespace calofuse {
 inline constexpr std::int64_t kMaxGraphNodes = 64;
@@ -47,6 +48,14 @@ void adjacency_backward(Context& ctx, AdjacencyGradArgs const& args);
 }  // namespace cuda
 
 enum class GridNeighbours : std::uint8_t { four, eight, all };
+constexpr auto names_of(GridNeighbours)
+{
+    return std::to_array<Name<GridNeighbours>>({
+        {GridNeighbours::eight, "grid8"},
+        {GridNeighbours::four, "grid4"},
+        {GridNeighbours::all, "full"},
+    });
+}
 
 /// 0/1 adjacency (V, V) of rows x columns cells, no self-loops; `all` joins every pair.
 std::vector<float> grid_adjacency(int rows, int columns, GridNeighbours neighbours);

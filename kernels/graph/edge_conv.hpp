@@ -11,9 +11,18 @@
 #pragma once
 
 #include "runtime/context.hpp"
+#include "runtime/names.hpp"
 
 namespace calofuse {
 enum class EdgeAggregate : std::uint8_t { max, sum, mean };
+constexpr auto names_of(EdgeAggregate)
+{
+    return std::to_array<Name<EdgeAggregate>>({
+        {EdgeAggregate::max, "max"},
+        {EdgeAggregate::sum, "sum"},
+        {EdgeAggregate::mean, "mean"},
+    });
+}
 
 /// Nodes of graph b are rows row_ptr[b] .. row_ptr[b + 1] - 1, edges into node i are
 /// edge_ptr[i] .. edge_ptr[i + 1] - 1; N and E are capacities.

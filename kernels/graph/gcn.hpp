@@ -2,12 +2,13 @@
 /// Graph convolution of Kipf and Welling on a ragged batch, in the form of PyTorch Geometric:
 ///   y_i = b + sum over edges e = (j -> i) of s_i w_e s_j u_j,   u = x W (kernels/dense/linear)
 ///   s_i = 1 / sqrt(degree_i), degree_i = sum of w_e over the edges into i; 0 where degree <= 0
-/// Every node has one loop: the last that the edges hold, else one of weight 1; other loops are
-/// ignored. Without edge weights w_e = 1.
+/// SelfLoops::add: every node has one loop, the last that the edges hold, else one of weight 1; other
+/// loops are ignored. SelfLoops::as_given: loops are edges as all others. Without edge weights w_e = 1.
 /// Nodes of graph b are rows row_ptr[b] .. row_ptr[b + 1] - 1, edges into node i are
 /// edge_ptr[i] .. edge_ptr[i + 1] - 1; N and E are capacities.
 #pragma once
 
+#include "kernels/graph/attention.hpp"
 #include "runtime/context.hpp"
 
 namespace calofuse {
@@ -18,7 +19,8 @@ struct GcnArgs {
     TensorRef source;            ///< (E) i32 rows of u
     TensorRef edge_weight = {};  ///< (E) f32; empty: ones
     TensorRef bias = {};         ///< (C) f32; empty: none
-    TensorRef y;                 ///< (N, C) f32
+    SelfLoops loops = SelfLoops::add;
+    TensorRef y;  ///< (N, C) f32
 };
 
 struct GcnGradArgs {
@@ -27,6 +29,7 @@ struct GcnGradArgs {
     TensorRef edge_ptr;
     TensorRef source;
     TensorRef edge_weight = {};
+    SelfLoops loops = SelfLoops::add;
     TensorRef dy;                 ///< (N, C) f32
     TensorRef du;                 ///< (N, C) f32, added to
     TensorRef dedge_weight = {};  ///< (E) f32, added to; empty: not wanted. Ignored loops get none

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "runtime/context.hpp"
+#include "runtime/names.hpp"
 
 namespace calofuse {
 inline constexpr std::int64_t kMaxGravNetNeighbours = 64;
@@ -21,6 +22,17 @@ enum class GravNetVariant : std::uint8_t {
     hgcalml,             ///< [mean - h[i], max - h[i]], M = K
     hgcalml_normalised,  ///< as hgcalml, but M = max(sum of w, K / 1000)
 };
+
+constexpr auto names_of(GravNetVariant)
+{
+    return std::to_array<Name<GravNetVariant>>({
+        {GravNetVariant::tensorflow, "tensorflow"},
+        {GravNetVariant::keras, "keras"},
+        {GravNetVariant::pyg, "pyg"},
+        {GravNetVariant::hgcalml, "hgcalml"},
+        {GravNetVariant::hgcalml_normalised, "hgcalml_normalised"},
+    });
+}
 
 /// What a variant does; M is the number of neighbours unless said otherwise.
 struct GravNetRule {

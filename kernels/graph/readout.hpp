@@ -8,9 +8,20 @@
 #pragma once
 
 #include "runtime/context.hpp"
+#include "runtime/names.hpp"
 
 namespace calofuse {
 enum class ReadoutKind : std::uint8_t { mean, max, sum, log_sum, mean_max_log_sum };
+constexpr auto names_of(ReadoutKind)
+{
+    return std::to_array<Name<ReadoutKind>>({
+        {ReadoutKind::mean, "mean"},
+        {ReadoutKind::max, "max"},
+        {ReadoutKind::sum, "sum"},
+        {ReadoutKind::log_sum, "log_sum"},
+        {ReadoutKind::mean_max_log_sum, "mean_max_log_sum"},
+    });
+}
 
 /// Columns of y for `features` columns of x.
 constexpr std::int64_t readout_width(ReadoutKind kind, std::int64_t features)

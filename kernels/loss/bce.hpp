@@ -1,7 +1,7 @@
 /// \file kernels/loss/bce.hpp
-/// Binary cross-entropy of logits z with targets t in [0, 1]; p = pos_weight, s = label_smoothing:
+/// Binary cross-entropy of logits x with targets t in [0, 1]; p = pos_weight, s = label_smoothing:
 ///   t' = t (1 - s) + s / 2
-///   l  = w [(1 - t') z + (1 + (p - 1) t') log(1 + exp(-z))]        computed as max(-z, 0) + log1p
+///   l  = w [(1 - t') x + (1 + (p - 1) t') log(1 + exp(-x))]        computed as max(-x, 0) + log1p
 /// Mean divides by the number of events, not by the sum of the weights (keras and torch alike).
 #pragma once
 
@@ -10,25 +10,25 @@
 
 namespace calofuse {
 struct BceArgs {
-    TensorRef logits;          ///< (B) or (B, 1) f32
-    TensorRef target;          ///< B elements, f32, in [0, 1]
-    TensorRef weight = {};     ///< B elements, f32; empty: 1
-    TensorRef num_valid = {};  ///< (1) i64; empty: B. Later events are padding: loss 0, uncounted
+    TensorRef x;               ///< (N) or (N, 1) f32: logits
+    TensorRef target;          ///< N elements, f32, in [0, 1]
+    TensorRef weight = {};     ///< N elements, f32; empty: 1
+    TensorRef num_valid = {};  ///< (1) i64; empty: N. Later events are padding: loss 0, uncounted
     Reduction reduction = Reduction::mean;
     float pos_weight = 1;
     float label_smoothing = 0;
-    TensorRef loss;  ///< (1) f32; reduction none: B elements
+    TensorRef loss;  ///< (1) f32; reduction none: N elements
 };
 
-/// dlogits += dloss w [(1 - t') - (1 + (p - 1) t') sigmoid(-z)] (mean: / number of events)
+/// dx += dloss w [(1 - t') - (1 + (p - 1) t') sigmoid(-x)] (mean: / number of events)
 struct BceGradArgs {
-    TensorRef logits, target;               ///< of forward
+    TensorRef x, target;                    ///< of forward
     TensorRef weight = {}, num_valid = {};  ///< of forward
     Reduction reduction = Reduction::mean;
     float pos_weight = 1;
     float label_smoothing = 0;
     TensorRef dloss = {};  ///< as loss of forward; empty: 1
-    TensorRef dlogits;     ///< as logits, added to
+    TensorRef dx;          ///< as x, added to
 };
 
 void bce_forward(Context& ctx, BceArgs const& args);

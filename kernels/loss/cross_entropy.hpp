@@ -1,8 +1,8 @@
 /// \file kernels/loss/cross_entropy.hpp
-/// Softmax cross-entropy of classes 0 .. C - 1, with p = softmax(z) and target class t of event n:
+/// Softmax cross-entropy of classes 0 .. C - 1, with p = softmax(x) and target class t of event n:
 ///   l[n] = -w[n] sum_c a[c] log p[c],  a[c] = v[c] q[c]
 /// q is the smoothed target (s = label_smoothing), v the class weight. Mean divides by the sum of
-/// v[t] over the events (torch), which is the number of events where there are no class weights.
+/// v[t] over the valid events (torch), which is the number of events where there are no class weights.
 #pragma once
 
 #include "kernels/loss/reduction.hpp"
@@ -15,25 +15,26 @@ enum class Smoothing : std::uint8_t {
 };
 
 struct CrossEntropyArgs {
-    TensorRef logits;             ///< (N, C) f32
-    TensorRef target;             ///< (N) i32, in 0 .. C - 1
-    TensorRef weight = {};        ///< (N) f32; empty: 1
+    TensorRef x;               ///< (N, C) f32: logits
+    TensorRef target;          ///< N elements, i32, in 0 .. C - 1
+    TensorRef weight = {};     ///< N elements, f32; empty: 1
+    TensorRef num_valid = {};  ///< (1) i64; empty: N. Later events are padding: loss 0, uncounted
     TensorRef class_weight = {};  ///< (C) f32; empty: 1
     Reduction reduction = Reduction::mean;
     float label_smoothing = 0;
     Smoothing smoothing = Smoothing::uniform;
-    TensorRef loss;  ///< (1) f32; reduction none: (N)
+    TensorRef loss;  ///< (1) f32; reduction none: N elements
 };
 
-/// dlogits += dloss w (p sum_c a[c] - a)  (mean: divided as the loss)
+/// dx += dloss w (p sum_c a[c] - a)  (mean: divided as the loss)
 struct CrossEntropyGradArgs {
-    TensorRef logits, target;                  ///< of forward
-    TensorRef weight = {}, class_weight = {};  ///< of forward
+    TensorRef x, target;                                       ///< of forward
+    TensorRef weight = {}, num_valid = {}, class_weight = {};  ///< of forward
     Reduction reduction = Reduction::mean;
     float label_smoothing = 0;
     Smoothing smoothing = Smoothing::uniform;
     TensorRef dloss = {};  ///< as loss of forward; empty: 1
-    TensorRef dlogits;     ///< (N, C) f32, added to
+    TensorRef dx;          ///< (N, C) f32, added to
 };
 
 void cross_entropy_forward(Context& ctx, CrossEntropyArgs const& args);

@@ -12,11 +12,17 @@
 #include "runtime/tensor.hpp"
 
 namespace calofuse {
+/// Where columns lie while a GPU computes; the results are the same bits.
+enum class DataOn : std::uint8_t {
+    device,  ///< resident: copied once
+    host,    ///< streamed: a batch is copied while the one before it computes
+};
+
 /// A column on the tape's backend.
 struct ColumnRef {
-    TensorRef data;   ///< (rows, ...) of all events, or of those in the ring of a streamed feed
-    TensorRef first;  ///< (N) i64 first row of each event; empty: a column of the events
-    TensorRef count;  ///< (N) i32 rows of each event; empty with `first`
+    TensorRef data = {};  ///< (rows, ...) of all events, or of those in the ring of a streamed feed
+    TensorRef first = {};  ///< (N) i64 first row of each event; empty: a column of the events
+    TensorRef count = {};  ///< (N) i32 rows of each event; empty with `first`
 
     bool ragged() const { return !first.empty(); }
 };

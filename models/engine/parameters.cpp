@@ -54,6 +54,11 @@ ParameterGroup Parameters::add(std::vector<ParameterSpec> members)
     return append(std::move(members), true);
 }
 
+ParameterGroup Parameters::add_state(ParameterSpec one)
+{
+    return append({std::move(one)}, false);
+}
+
 StatisticsGroup Parameters::add_statistics(std::vector<std::string> const& prefixes,
                                            std::int64_t channels)
 {
@@ -100,6 +105,7 @@ void Parameters::allocate(Context& ctx, std::uint64_t seed)
 {
     CALOFUSE_CHECK(values_ == nullptr, "allocate() was called twice");
     ctx_ = &ctx;
+    seed_ = seed;
     values_ = std::make_unique<Buffer<float>>(ctx, num_values_);
     gradients_ = std::make_unique<Buffer<float>>(ctx, num_values_);
     states_ = std::make_unique<Buffer<float>>(ctx, num_states_);

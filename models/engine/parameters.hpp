@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "models/engine/tape.hpp"
+#include "models/engine/var.hpp"
 #include "runtime/buffer.hpp"
+#include "runtime/names.hpp"
 
 namespace calofuse {
 /// How a parameter starts. The fans follow the last two axes (rank 2) or, for convolution kernels,
@@ -22,6 +23,12 @@ enum class Init : std::uint8_t {
     glorot_uniform,  ///< keras: U(+-sqrt(6 / (fan_in + fan_out)))
     torch_uniform,   ///< torch: U(+-1 / sqrt(fan_in)); of a bias, fan_in of its layer
 };
+/// The rules that a model can be told to follow.
+constexpr auto names_of(Init)
+{
+    return std::to_array<Name<Init>>(
+        {{Init::glorot_uniform, "keras"}, {Init::torch_uniform, "torch"}});
+}
 
 struct ParameterSpec {
     std::string name;
@@ -56,10 +63,14 @@ class Parameters {
     /// Statistics `<prefix>.moving_mean` (0) and `<prefix>.moving_variance` (1) of each prefix, with
     /// `channels` elements each, in their own allocation.
     StatisticsGroup add_statistics(std::vector<std::string> const& prefixes, std::int64_t channels);
+    /// Values that no gradient reaches and no pass changes: what is fitted before a training.
+    ParameterGroup add_state(ParameterSpec one);
 
     /// Allocates and initialises everything; afterwards nothing can be added. The values are a pure
     /// function of (seed, parameter order, element).
     void allocate(Context& ctx, std::uint64_t seed);
+    /// Of `allocate`: also what the dropouts of the model draw from.
+    std::uint64_t seed() const { return seed_; }
 
     /// The group as one row of all its elements.
     Var var(ParameterGroup group) const;
@@ -87,6 +98,8 @@ class Parameters {
 
     std::int64_t num_trainable() const { return count(true); }
     std::int64_t num_state() const { return count(false); }
+    /// Whether there is a batch norm.
+    bool has_statistics() const { return !statistics_.empty(); }
 
     /// All trainable values / gradients, padding between groups included (it stays 0).
     TensorRef values() const { return values_->ref(); }
@@ -108,6 +121,7 @@ class Parameters {
     std::vector<Group> groups_;
     std::int64_t num_values_ = 0;  ///< with padding
     std::int64_t num_states_ = 0;
+    std::uint64_t seed_ = 0;
     Context* ctx_ = nullptr;
     std::unique_ptr<Buffer<float>> values_, gradients_, states_;
     std::vector<StatisticsGroup> statistics_;

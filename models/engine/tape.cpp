@@ -4,23 +4,34 @@
 
 #include "kernels/dense/zero_rows.hpp"
 #include "runtime/device/range.hpp"
+#include "runtime/random.hpp"
 
 namespace calofuse {
 namespace {
 constexpr std::int64_t kAlignment = 64;
 }
 
-Tape::Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> const& forward)
-    : ctx_(&ctx), mode_(mode), step_(step)
+Tape::Tape(Context& ctx,
+           Parameters const& parameters,
+           Mode mode,
+           TensorRef position,
+           std::function<void(Tape&)> const& forward)
+    : ctx_(&ctx), parameters_(&parameters), mode_(mode), position_(position)
 {
     forward(*this);
     for (std::size_t i = 0; i < arenas_.size(); ++i)
-        arenas_[i] = std::make_unique<Scratch<std::uint8_t>>(ctx, arena_bytes_[i]);
+        arenas_[i] = std::make_unique<Block<std::uint8_t>>(ctx, arena_bytes_[i]);
     std::int64_t const planned = bytes();
     planning_ = false;
     arena_bytes_ = {};
+    dropouts_ = 0;
     forward(*this);
     CALOFUSE_CHECK(bytes() == planned, "the forward pass asked for other sizes than it planned");
+}
+
+std::uint32_t Tape::next_dropout()
+{
+    return static_cast<std::uint32_t>(RandomStream::dropout) + dropouts_++;
 }
 
 TensorRef Tape::place(DType dtype, std::initializer_list<std::int64_t> shape, Arena arena)
@@ -86,7 +97,7 @@ void Tape::run()
 void Tape::backward()
 {
     CALOFUSE_CHECK(mode_ == Mode::train, "backward of a tape that was not recorded for training");
-    Scratch<std::uint8_t> const& grads = *arenas_[static_cast<std::size_t>(Arena::grad)];
+    Block<std::uint8_t> const& grads = *arenas_[static_cast<std::size_t>(Arena::grad)];
     ctx_->fill_zero(grads.data(), static_cast<std::size_t>(grads.size()));
     for (Ragged const& r : ragged_)
         zero_rows(*ctx_, {.row_ptr = r.row_ptr, .x = r.grad});

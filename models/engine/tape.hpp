@@ -10,22 +10,12 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
-#include "runtime/buffer.hpp"
+#include "models/engine/parameters.hpp"
 
 namespace calofuse {
-/// A value and the place its gradient is added to (empty: no gradient is wanted).
-struct Var {
-    TensorRef value;
-    TensorRef grad;
-
-    Var reshaped(std::initializer_list<std::int64_t> shape) const
-    {
-        return {value.reshaped(shape), grad.empty() ? grad : grad.reshaped(shape)};
-    }
-};
-
 /// What a pass is for.
 enum class Mode : std::uint8_t {
     train,      ///< dropout on, batch statistics, gradients
@@ -35,13 +25,23 @@ enum class Mode : std::uint8_t {
 
 class Tape {
   public:
-    /// Plans and records `forward`. `step` (2) i64 is read by dropout: number of the training step, and
-    /// of the pass's first event in its batch.
-    Tape(Context& ctx, Mode mode, TensorRef step, std::function<void(Tape&)> const& forward);
+    /// Plans and records `forward` with the weights of `parameters`. `position` (2) i64 is read by
+    /// dropout: number of the training step, and of the part's first event in its batch.
+    Tape(Context& ctx,
+         Parameters const& parameters,
+         Mode mode,
+         TensorRef position,
+         std::function<void(Tape&)> const& forward);
 
     Context& ctx() const { return *ctx_; }
+    Parameters const& parameters() const { return *parameters_; }
+    Var var(ParameterGroup weights) const { return parameters_->var(weights); }
     Mode mode() const { return mode_; }
-    TensorRef step() const { return step_; }
+    TensorRef position() const { return position_; }
+
+    /// Stream of the random words of the next dropout: they are numbered in the order of these calls.
+    /// A dropout that drops nothing takes its number too, so that a rate does not move the others.
+    std::uint32_t next_dropout();
 
     /// A value with a gradient (in train mode), or without one.
     Var make(std::initializer_list<std::int64_t> shape);
@@ -78,13 +78,40 @@ class Tape {
     TensorRef place(DType dtype, std::initializer_list<std::int64_t> shape, Arena arena);
 
     Context* ctx_;
+    Parameters const* parameters_;
     Mode mode_;
-    TensorRef step_;
+    TensorRef position_;
+    std::uint32_t dropouts_ = 0;
     bool planning_ = true;
     std::array<std::int64_t, 3> arena_bytes_ = {};
-    std::array<std::unique_ptr<Scratch<std::uint8_t>>, 3> arenas_;
+    std::array<std::unique_ptr<Block<std::uint8_t>>, 3> arenas_;
     std::vector<Ragged> ragged_;  ///< gradients that are zeroed as far as their rows exist
     std::vector<Call> calls_;
     Timer timer_;
 };
+
+/// Records an operator without gradient, say `record(tape, "knn", knn, {.x = x, ..})`.
+template <class Args>
+void record(Tape& tape,
+            char const* name,
+            void (*forward)(Context&, Args const&),
+            std::type_identity_t<Args> const& args)
+{
+    Context* const ctx = &tape.ctx();
+    tape.record(name, [=] { forward(*ctx, args); });
+}
+
+/// Records an operator and its gradient.
+template <class Args, class GradArgs>
+void record(Tape& tape,
+            char const* name,
+            void (*forward)(Context&, Args const&),
+            std::type_identity_t<Args> const& args,
+            void (*backward)(Context&, GradArgs const&),
+            std::type_identity_t<GradArgs> const& grad_args)
+{
+    Context* const ctx = &tape.ctx();
+    tape.record(
+        name, [=] { forward(*ctx, args); }, [=] { backward(*ctx, grad_args); });
+}
 }  // namespace calofuse

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "kernels/loss/bce.hpp"
-
 namespace calofuse {
 namespace {
-std::int64_t pass_size(Context const& ctx, Model const& model, std::int64_t batch_size)
+std::int64_t part_size(Context const& ctx, Model const& model, std::int64_t batch_size)
 {
-    std::int64_t const wanted = model.events_per_pass();
+    std::int64_t const wanted = model.events_per_part();
     bool const whole = wanted == 0 || ctx.backend() != Backend::cpu;
     return whole ? batch_size : std::min(wanted, batch_size);
 }
@@ -17,7 +15,8 @@ std::int64_t pass_size(Context const& ctx, Model const& model, std::int64_t batc
 
 TrainingStep::TrainingStep(Context& ctx,
                            Model& model,
-                           EventInput const& input,
+                           Placed const& data,
+                           Task const& task,
                            Optimizer& optimizer,
                            std::int64_t batch_size,
                            std::int64_t steps_per_graph)
@@ -25,33 +24,19 @@ TrainingStep::TrainingStep(Context& ctx,
     , model_(&model)
     , optimizer_(&optimizer)
     , batch_size_(batch_size)
-    , feed_(ctx, input, pass_size(ctx, model, batch_size), batch_size, steps_per_graph)
-    , pass_loss_(ctx, 1)
-    , loss_scale_(ctx, std::vector<float>{1.0F / static_cast<float>(batch_size)})
+    , feed_(ctx, data, part_size(ctx, model, batch_size), batch_size, steps_per_graph)
+    , loss_scale_(ctx, 1)
 {
-    CALOFUSE_CHECK(!input.labels().empty(), "training needs labels");
-    tape_ = std::make_unique<Tape>(ctx, Mode::train, feed_.position(),
-                                   [&](Tape& tape) { record(tape); });
-}
-
-void TrainingStep::record(Tape& tape)
-{
-    Var const logits = model_->forward(tape, feed_.batch());
-    pass_logits_ = logits.value;
-    BceArgs const bce{.logits = logits.value,
-                      .target = feed_.targets(),
-                      .num_valid = feed_.num_valid(),
-                      .reduction = Reduction::sum,
-                      .loss = pass_loss_.ref()};
-    BceGradArgs const grad{.logits = logits.value,
-                           .target = bce.target,
-                           .num_valid = bce.num_valid,
-                           .reduction = Reduction::sum,
-                           .dloss = loss_scale_.ref(),
-                           .dlogits = logits.grad};
-    Context* const ctx = ctx_;
-    tape.record(
-        "bce", [=] { bce_forward(*ctx, bce); }, [=] { bce_backward(*ctx, grad); });
+    float const scale = 1.0F / static_cast<float>(batch_size);
+    loss_scale_.upload({&scale, 1});
+    feed_.set_output_width(task.width());
+    Batch const& batch = feed_.batch();
+    tape_ = std::make_unique<Tape>(
+        ctx, model.parameters(), Mode::train, batch.position, [&](Tape& tape) {
+            Output const output = model.forward(tape, batch);
+            part_output_ = output.value.value;
+            part_loss_ = record_loss(tape, task, output.value, batch, loss_scale_.ref());
+        });
 }
 
 /// One step: nothing in it waits for the backend or tells it a number.
@@ -62,7 +47,7 @@ void TrainingStep::run_batch()
         feed_.take();
         tape_->run();
         tape_->backward();
-        feed_.finish(pass_logits_, pass_loss_.ref());
+        feed_.finish(part_output_, part_loss_);
     }
     auto const begin = std::chrono::steady_clock::now();
     optimizer_->apply(feed_.step());
@@ -103,10 +88,10 @@ void TrainingStep::rehearse(std::span<std::int32_t const> events)
     feed_.rehearse(std::ssize(events) / batch_size_, [this] { run_batch(); });
 }
 
-std::vector<float> TrainingStep::logits(std::int64_t steps) const
+std::vector<float> TrainingStep::outputs(std::int64_t steps) const
 {
     std::int64_t const count = steps * batch_size_;
-    return feed_.logits(feed_.batches_done() * batch_size_ - count, count);
+    return feed_.outputs(feed_.batches_done() * batch_size_ - count, count);
 }
 
 void TrainingStep::set_timer(Tape::Timer timer)
@@ -118,25 +103,29 @@ void TrainingStep::set_timer(Tape::Timer timer)
 
 Scorer::Scorer(Context& ctx,
                Model& model,
-               EventInput const& input,
+               Placed const& data,
+               std::int64_t width,
                std::int64_t batch_size,
                Mode mode,
                std::int64_t batches_per_graph)
     : mode_(mode)
-    , batch_size_(pass_size(ctx, model, batch_size))
-    , feed_(ctx, input, batch_size_, batch_size_, batches_per_graph)
+    , batch_size_(part_size(ctx, model, batch_size))
+    , feed_(ctx, data, batch_size_, batch_size_, batches_per_graph)
 {
     CALOFUSE_CHECK(mode != Mode::train, "a scorer does not train");
-    tape_ = std::make_unique<Tape>(ctx, mode, feed_.position(), [&](Tape& tape) {
-        logits_ = model.forward(tape, feed_.batch()).value;
-    });
+    feed_.set_output_width(width);
+    tape_ = std::make_unique<Tape>(
+        ctx, model.parameters(), mode, feed_.batch().position,
+        [&](Tape& tape) { output_ = model.forward(tape, feed_.batch()).value.value; });
+    CALOFUSE_CHECK(output_.rank == 2 && output_.shape[1] == width,
+                   "outputs are " << output_.describe() << ", wanted " << width << " columns");
 }
 
 void Scorer::run_batch()
 {
     feed_.take();
     tape_->run();
-    feed_.finish(logits_);
+    feed_.finish(output_);
 }
 
 std::vector<float> Scorer::run(std::span<std::int32_t const> rows)
@@ -144,9 +133,10 @@ std::vector<float> Scorer::run(std::span<std::int32_t const> rows)
     auto const n = static_cast<std::int64_t>(rows.size());
     CALOFUSE_CHECK(mode_ == Mode::evaluate || n % batch_size_ == 0,
                    n << " rows are no multiple of " << batch_size_);
+    if (rows.empty()) return {};
     feed_.begin(rows);
     feed_.run(batches_of(n), [this] { run_batch(); });
-    return feed_.logits(0, n);
+    return feed_.outputs(0, n);
 }
 
 void Scorer::rehearse(std::span<std::int32_t const> rows)

@@ -5,22 +5,24 @@
 #include <span>
 #include <vector>
 
-#include "models/engine/event_feed.hpp"
+#include "models/engine/feed.hpp"
 #include "models/engine/optimizer.hpp"
 #include "models/model.hpp"
+#include "models/task.hpp"
 
 namespace calofuse {
-/// Forward, loss (BCE with logits, mean over the batch), backward, update, for a fixed batch size.
-/// Models whose events are independent go through the batch in passes; gradients add up.
+/// Forward, loss of the task (mean over the batch), backward, update, for a fixed batch size.
+/// Models whose events are independent go through the batch in parts; gradients add up.
 class TrainingStep {
   public:
-    /// `input` has labels: 1 is the target 1, all others 0.
+    /// `data` has the columns of the model and of the task.
     TrainingStep(Context& ctx,
                  Model& model,
-                 EventInput const& input,
+                 Placed const& data,
+                 Task const& task,
                  Optimizer& optimizer,
                  std::int64_t batch_size,
-                 std::int64_t steps_per_graph = EventFeed::kBatchesPerGraph);
+                 std::int64_t steps_per_graph = Feed::kBatchesPerGraph);
 
     /// The events that the next steps go through, in this order.
     void begin(std::span<std::int32_t const> order);
@@ -40,8 +42,8 @@ class TrainingStep {
 
     double loss() const { return losses_.back(); }              ///< of the last step
     std::span<double const> losses() const { return losses_; }  ///< of the last `run`
-    /// Logits of the last `steps` steps, and which events they belong to.
-    std::vector<float> logits(std::int64_t steps = 1) const;
+    /// Outputs (n, W) of the events of the last `steps` steps, and which events they belong to.
+    std::vector<float> outputs(std::int64_t steps = 1) const;
     std::vector<std::int32_t> order() const { return feed_.order(); }
     std::int64_t batch_size() const { return batch_size_; }
     /// Memory of the tape; the model's and the optimiser's come on top.
@@ -50,7 +52,6 @@ class TrainingStep {
     void set_timer(Tape::Timer timer);
 
   private:
-    void record(Tape& tape);
     void run_batch();
 
     Context* ctx_;
@@ -58,25 +59,28 @@ class TrainingStep {
     Tape::Timer timer_;
     Optimizer* optimizer_;
     std::int64_t batch_size_;
-    EventFeed feed_;
-    Buffer<float> pass_loss_, loss_scale_;
+    Feed feed_;
+    Buffer<float> loss_scale_;
     std::vector<double> losses_;
-    TensorRef pass_logits_;
+    TensorRef part_output_, part_loss_;
     std::unique_ptr<Tape> tape_;
 };
 
-/// Logits of any number of events, in batches of a fixed size (of the model's passes, if it has any).
+/// Outputs of any number of events, in batches of a fixed size (of the model's parts, if it has any).
 class Scorer {
   public:
-    /// `mode` is evaluate, or calibrate: then batch-norm statistics are accumulated on the way.
+    /// Outputs have `width` columns. `mode` is evaluate, or calibrate: then batch-norm statistics are
+    /// accumulated on the way.
     Scorer(Context& ctx,
            Model& model,
-           EventInput const& input,
+           Placed const& data,
+           std::int64_t width,
            std::int64_t batch_size,
            Mode mode,
-           std::int64_t batches_per_graph = EventFeed::kBatchesPerGraph);
+           std::int64_t batches_per_graph = Feed::kBatchesPerGraph);
 
-    /// Logit of each row. In calibrate mode the number of rows must be a multiple of the batch size.
+    /// Outputs (n, W) of the rows. In calibrate mode the number of rows must be a multiple of the batch
+    /// size.
     std::vector<float> run(std::span<std::int32_t const> rows);
     /// Sets all memory of a GPU aside that scoring as many rows will ask for.
     void rehearse(std::span<std::int32_t const> rows);
@@ -95,8 +99,8 @@ class Scorer {
 
     Mode mode_;
     std::int64_t batch_size_;
-    EventFeed feed_;
-    TensorRef logits_;
+    Feed feed_;
+    TensorRef output_;
     std::unique_ptr<Tape> tape_;
 };
 }  // namespace calofuse

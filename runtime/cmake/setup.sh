@@ -2,7 +2,7 @@
 # Installs what a build needs from Debian's packages, as root or with sudo; does nothing where all is there.
 set -euo pipefail
 packages=(g++ cmake ninja-build ccache git libhdf5-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-          libfmt-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev)
+          libfmt-dev libssl-dev libzip-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev python3-h5py)
 missing=()
 for package in "${packages[@]}" "$@"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

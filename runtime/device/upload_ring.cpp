@@ -77,14 +77,20 @@ std::byte* UploadRing::stage(int slot)
     return s.pinned.get();
 }
 
-void UploadRing::upload(int slot, std::size_t bytes)
+void UploadRing::upload(int slot, std::span<Piece const> pieces)
 {
     Slot const& s = slots_[static_cast<std::size_t>(slot)];
     CALOFUSE_CUDA_CHECK(cudaStreamWaitEvent(copies_.get(), s.released.get()));
-    CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(device_data() + static_cast<std::size_t>(slot) * bytes_,
-                                        s.pinned.get(), bytes, cudaMemcpyHostToDevice,
-                                        copies_.get()));
+    for (Piece const& piece : pieces)
+        CALOFUSE_CUDA_CHECK(cudaMemcpyAsync(device_data() + piece.to, s.pinned.get() + piece.from,
+                                            piece.bytes, cudaMemcpyHostToDevice, copies_.get()));
     CALOFUSE_CUDA_CHECK(cudaEventRecord(s.uploaded.get(), copies_.get()));
+}
+
+void UploadRing::upload(int slot, std::size_t bytes)
+{
+    Piece const whole{.from = 0, .to = static_cast<std::size_t>(slot) * bytes_, .bytes = bytes};
+    upload(slot, std::span(&whole, 1));
 }
 
 void UploadRing::acquire(int slot)
@@ -114,6 +120,7 @@ std::byte* UploadRing::stage(int)
 {
     return nullptr;
 }
+void UploadRing::upload(int, std::span<Piece const>) {}
 void UploadRing::upload(int, std::size_t) {}
 void UploadRing::acquire(int) {}
 void UploadRing::release(int) {}

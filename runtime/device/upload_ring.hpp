@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "runtime/context.hpp"
@@ -21,10 +22,18 @@ class UploadRing {
     UploadRing& operator=(UploadRing const&) = delete;
     ~UploadRing();
 
-    std::byte* device_data() const { return device_.data(); }  ///< slot s begins at s * bytes
+    /// A part of a slot's stage and its place in the device's memory, which is slots * bytes long: slot
+    /// s has its own bytes from s * bytes on, or what the caller agrees with itself.
+    struct Piece {
+        std::size_t from = 0, to = 0, bytes = 0;
+    };
+
+    std::byte* device_data() const { return device_.data(); }
     /// Pinned memory of a slot, once its last upload has left it. Waits for that on the host.
     std::byte* stage(int slot);
-    /// Copies the first `bytes` of the stage, once the slot's last reader has been released.
+    /// Copies pieces of the stage, once the slot's last reader has been released.
+    void upload(int slot, std::span<Piece const> pieces);
+    /// Copies the first `bytes` of the stage to slot * bytes per slot.
     void upload(int slot, std::size_t bytes);
     void acquire(int slot);  ///< what is launched next may read the slot
     void release(int slot);  ///< what was launched so far were the slot's last readers
@@ -42,7 +51,7 @@ class UploadRing {
     };
     Context* ctx_;
     std::size_t bytes_;
-    Scratch<std::byte> device_;
+    Block<std::byte> device_;
     std::unique_ptr<CUstream_st, Release> copies_;
     std::vector<Slot> slots_;
 };

@@ -60,11 +60,11 @@ class GoldenAttention {
         auto const w = weight(name).load();
         bool const with_bias = has(name + ".bias");
         auto const b = with_bias ? run_.tensor("param." + name + ".bias") : run_.zeros({0});
-        linear(run_.ctx, {.x = x.ref(),
-                          .w = w.ref(),
-                          .b = with_bias ? b.ref() : TensorRef{},
-                          .groups = {},
-                          .y = to});
+        linear_forward(run_.ctx, {.x = x.ref(),
+                                  .w = w.ref(),
+                                  .b = with_bias ? b.ref() : TensorRef{},
+                                  .groups = {},
+                                  .y = to});
     }
     /// Adds to dx and compares the layer's own gradients.
     void apply_backward(std::string const& name, TensorRef dy) const

@@ -1,5 +1,7 @@
 #include "kernels/conv/conv2d.hpp"
+#include "kernels/conv/depthwise_conv2d.hpp"
 #include "kernels/conv/pool2d.hpp"
+#include "kernels/dense/activation.hpp"
 #include "tests/golden/golden_ops.hpp"
 
 namespace calofuse::test {
@@ -94,6 +96,52 @@ void golden_conv2d(GoldenRun const& run)
     run.golden.compare("grad.in.x", x_file.stored(dx.fetch()));
     run.golden.compare("grad.param." + weight, w_file.stored(dw.fetch()));
     if (has_bias) run.golden.compare("grad.param.bias", dbias.fetch());
+}
+
+void golden_depthwise_conv2d(GoldenRun const& run)
+{
+    std::string const prefix = run.is_torch() ? "conv." : "";
+    std::string const weight = prefix + (run.is_torch() ? "weight" : "kernel");
+    auto const multiplier = run.attr("multiplier").get<std::int64_t>();
+    Reordered const x_file(run, "in.x", image_order(run));
+    Reordered const y_file(run, "out.y", image_order(run));
+    Reordered const dy_file(run, "grad_out.y", image_order(run));
+    // torch's (I M, 1, kh, kw) becomes (kh, kw, I M, 1): in memory the same as (kh, kw, I, M)
+    Reordered const w_file(
+        run, "param." + weight,
+        run.is_torch() ? std::vector<std::size_t>{2, 3, 0, 1} : std::vector<std::size_t>{});
+    auto const stride = run.attr("stride").get<std::int64_t>();
+    std::int64_t const kh = w_file.shape()[0], kw = w_file.shape()[1], in = x_file.shape()[3];
+    Window2d const window{axis_of(run, kh, stride, x_file.shape()[1]),
+                          axis_of(run, kw, stride, x_file.shape()[2])};
+    auto const x = x_file.load(), w = w_file.load(), dy = dy_file.load();
+    auto const bias = run.tensor("param." + prefix + "bias");
+    auto const z = run.zeros(y_file.shape()), y = run.zeros(y_file.shape());
+    TensorRef const w_ref = w.ref().reshaped({kh, kw, in, multiplier});
+    depthwise_conv2d_forward(
+        run.ctx, {.x = x.ref(), .w = w_ref, .bias = bias.ref(), .window = window, .y = z.ref()});
+
+    bool const gelu = run.attr("activation") == "gelu";
+    auto const dz = run.zeros(y_file.shape());
+    if (gelu) {
+        activation_forward(run.ctx, {.x = z.ref(), .kind = Activation::gelu_exact, .y = y.ref()});
+        activation_backward(
+            run.ctx,
+            {.saved = z.ref(), .dy = dy.ref(), .kind = Activation::gelu_exact, .dx = dz.ref()});
+    }
+    auto const dx = run.zeros(x_file.shape()), dw = run.zeros(w_file.shape());
+    auto const dbias = run.zeros({in * multiplier});
+    depthwise_conv2d_backward(run.ctx, {.x = x.ref(),
+                                        .w = w_ref,
+                                        .dy = gelu ? dz.ref() : dy.ref(),
+                                        .window = window,
+                                        .dx = dx.ref(),
+                                        .dw = dw.ref().reshaped({kh, kw, in, multiplier}),
+                                        .dbias = dbias.ref()});
+    run.golden.compare("out.y", y_file.stored(gelu ? y.fetch() : z.fetch()));
+    run.golden.compare("grad.in.x", x_file.stored(dx.fetch()));
+    run.golden.compare("grad.param." + weight, w_file.stored(dw.fetch()));
+    run.golden.compare("grad.param." + prefix + "bias", dbias.fetch());
 }
 
 void golden_pool2d(GoldenRun const& run)

@@ -76,7 +76,7 @@ void golden_dense(GoldenRun const& run)
                              .b = has_bias ? bias.ref() : TensorRef{},
                              .groups = {},
                              .y = y.ref()};
-    linear(run.ctx, forward);
+    linear_forward(run.ctx, forward);
 
     auto const dy = run.tensor("grad_out.y", {rows, outputs});
     auto const dz = run.zeros({rows, outputs});

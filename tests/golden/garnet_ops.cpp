@@ -114,7 +114,7 @@ struct Dense {
     {}
     void forward(GoldenRun const& run, TensorRef x, TensorRef y) const
     {
-        linear(run.ctx, {.x = x, .w = w.ref(), .b = b.ref(), .groups = {}, .y = y});
+        linear_forward(run.ctx, {.x = x, .w = w.ref(), .b = b.ref(), .groups = {}, .y = y});
     }
     void backward(GoldenRun const& run, TensorRef x, TensorRef dy, TensorRef dx) const
     {
@@ -173,16 +173,16 @@ class GarNetLayer {
                                   .w = w_.ref(),
                                   .agg = agg_.ref(),
                                   .winner = optional(winner_.ref())});
-        linear(run_.ctx, {.x = by_graph(agg_, kernel_.width),
-                          .w = kernel_.sums.ref(),
-                          .b = optional(kernel_.w.ref()),
-                          .groups = kernel_.groups(),
-                          .y = by_graph(z_, kernel_.outputs)});
-        linear(run_.ctx, {.x = base_input(),
-                          .w = base_kernel(),
-                          .b = optional(bias_.ref()),
-                          .groups = {},
-                          .y = y_.ref()});
+        linear_forward(run_.ctx, {.x = by_graph(agg_, kernel_.width),
+                                  .w = kernel_.sums.ref(),
+                                  .b = optional(kernel_.w.ref()),
+                                  .groups = kernel_.groups(),
+                                  .y = by_graph(z_, kernel_.outputs)});
+        linear_forward(run_.ctx, {.x = base_input(),
+                                  .w = base_kernel(),
+                                  .b = optional(bias_.ref()),
+                                  .groups = {},
+                                  .y = y_.ref()});
         garnet_spread(run_.ctx, {.w = w_.ref(),
                                  .z = z_.ref(),
                                  .row_ptr = row_ptr_.ref(),

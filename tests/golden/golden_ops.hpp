@@ -60,6 +60,7 @@ void golden_activation(GoldenRun const& run);
 void golden_dense(GoldenRun const& run);
 void golden_batch_norm(GoldenRun const& run);
 void golden_conv2d(GoldenRun const& run);
+void golden_depthwise_conv2d(GoldenRun const& run);
 void golden_pool2d(GoldenRun const& run);
 void golden_global_pool2d(GoldenRun const& run);
 void golden_graph_conv(GoldenRun const& run);  ///< gcs_conv_dense, gcn_conv_dense, simple_gcn

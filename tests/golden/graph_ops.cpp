@@ -34,8 +34,11 @@ void golden_graph_conv(GoldenRun const& run)
     auto const bias = run.tensor("param.bias");
     auto const u = run.zeros(out_shape), r = run.zeros(out_shape), y = run.zeros(out_shape);
     TensorRef const linear_bias = bias_first ? bias.ref() : TensorRef{};
-    linear(run.ctx, {.x = x.ref(), .w = w1.ref(), .b = linear_bias, .groups = {}, .y = as_rows(u)});
-    if (gcs) linear(run.ctx, {.x = x.ref(), .w = w2.ref(), .b = {}, .groups = {}, .y = as_rows(r)});
+    linear_forward(run.ctx,
+                   {.x = x.ref(), .w = w1.ref(), .b = linear_bias, .groups = {}, .y = as_rows(u)});
+    if (gcs)
+        linear_forward(run.ctx,
+                       {.x = x.ref(), .w = w2.ref(), .b = {}, .groups = {}, .y = as_rows(r)});
     adjacency_forward(run.ctx, {.a = a.ref(),
                                 .u = u.ref(),
                                 .r = gcs ? r.ref() : TensorRef{},
@@ -104,7 +107,7 @@ void golden_dense_gat_conv(GoldenRun const& run)
     auto const h = run.zeros(h_shape);
     auto const alpha = run.zeros(run.golden.shape("out.alpha"));
     auto const y = run.zeros(out_shape);
-    linear(run.ctx, {.x = x.ref(), .w = w.ref(), .b = {}, .groups = {}, .y = h_rows(h)});
+    linear_forward(run.ctx, {.x = x.ref(), .w = w.ref(), .b = {}, .groups = {}, .y = h_rows(h)});
     dense_gat_forward(run.ctx, {.a = a.ref(),
                                 .h = h.ref(),
                                 .attn_self = self.ref(),

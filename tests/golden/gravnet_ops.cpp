@@ -19,7 +19,8 @@ class GoldenLinear {
         , y_(run.zeros({x.shape[0], outputs()}))
         , dy_(run.zeros({x.shape[0], outputs()}))
     {
-        linear(run_.ctx, {.x = x_, .w = w_.ref(), .b = optional(b_), .groups = {}, .y = y_.ref()});
+        linear_forward(run_.ctx,
+                       {.x = x_, .w = w_.ref(), .b = optional(b_), .groups = {}, .y = y_.ref()});
     }
     std::int64_t outputs() const { return w_file_.shape()[1]; }
     OnDevice<float> const& y() const { return y_; }

@@ -18,19 +18,19 @@ Reduction reduction_of(GoldenRun const& run)
 void golden_bce_probability(GoldenRun const& run)
 {
     std::int64_t const count = num_elements(run.golden.shape("in.p"));
-    auto const p = run.tensor("in.p", {count});
+    auto const x = run.tensor("in.p", {count});
     auto const target = run.tensor("in.target", {count});
     auto const dloss = run.tensor("grad_out.y");
     auto const loss = run.zeros({1});
-    auto const dp = run.zeros({count});
+    auto const dx = run.zeros({count});
     auto const clip = run.attr("clip").get<double>();
     bce_probability_forward(
-        run.ctx, {.p = p.ref(), .target = target.ref(), .clip = clip, .loss = loss.ref()});
+        run.ctx, {.x = x.ref(), .target = target.ref(), .clip = clip, .loss = loss.ref()});
     bce_probability_backward(
         run.ctx,
-        {.p = p.ref(), .target = target.ref(), .clip = clip, .dloss = dloss.ref(), .dp = dp.ref()});
+        {.x = x.ref(), .target = target.ref(), .clip = clip, .dloss = dloss.ref(), .dx = dx.ref()});
     run.golden.compare("out.y", loss.fetch());
-    run.golden.compare("grad.in.p", dp.fetch());
+    run.golden.compare("grad.in.p", dx.fetch());
 }
 
 void golden_bce_with_logits(GoldenRun const& run)
@@ -40,30 +40,30 @@ void golden_bce_with_logits(GoldenRun const& run)
     std::int64_t const count = num_elements(run.golden.shape("in.logits"));
     bool const weighted = run.golden.has("in.weight");
 
-    auto const logits = run.tensor("in.logits", {count});
+    auto const x = run.tensor("in.logits", {count});
     auto const target = run.tensor("in.target", {count});
     auto const weight = weighted ? run.tensor("in.weight", {count}) : run.zeros({count});
     auto const dloss = run.tensor("grad_out.y", {reduction == Reduction::none ? count : 1});
     auto const loss = run.zeros({reduction == Reduction::none ? count : 1});
-    auto const dlogits = run.zeros({count});
+    auto const dx = run.zeros({count});
     TensorRef const weight_ref = weighted ? weight.ref() : TensorRef{};
-    bce_forward(run.ctx, {.logits = logits.ref(),
+    bce_forward(run.ctx, {.x = x.ref(),
                           .target = target.ref(),
                           .weight = weight_ref,
                           .reduction = reduction,
                           .pos_weight = attrs.value("pos_weight", 1.0F),
                           .label_smoothing = attrs.value("label_smoothing", 0.0F),
                           .loss = loss.ref()});
-    bce_backward(run.ctx, {.logits = logits.ref(),
+    bce_backward(run.ctx, {.x = x.ref(),
                            .target = target.ref(),
                            .weight = weight_ref,
                            .reduction = reduction,
                            .pos_weight = attrs.value("pos_weight", 1.0F),
                            .label_smoothing = attrs.value("label_smoothing", 0.0F),
                            .dloss = dloss.ref(),
-                           .dlogits = dlogits.ref()});
+                           .dx = dx.ref()});
     run.golden.compare("out.y", loss.fetch());
-    run.golden.compare("grad.in.logits", dlogits.fetch());
+    run.golden.compare("grad.in.logits", dx.fetch());
 }
 
 void golden_cross_entropy(GoldenRun const& run)
@@ -74,14 +74,14 @@ void golden_cross_entropy(GoldenRun const& run)
     bool const others = rule.find("s/(C-1)") != std::string::npos;
     bool const weighted = run.golden.has("in.weight");
     bool const class_weighted = run.golden.has("in.class_weight");
-    auto const logits = run.tensor("in.logits");
+    auto const x = run.tensor("in.logits");
     auto const weight = weighted ? run.tensor("in.weight") : run.zeros({1});
     auto const class_weight = class_weighted ? run.tensor("in.class_weight") : run.zeros({1});
     OnDevice<std::int32_t> const target(run.ctx, run.golden.ints("in.target"), {shape[0]});
     auto const dloss = run.tensor("grad_out.y");
     auto const loss = run.zeros(run.golden.shape("out.y"));
-    auto const dlogits = run.zeros(shape);
-    CrossEntropyArgs const args{.logits = logits.ref(),
+    auto const dx = run.zeros(shape);
+    CrossEntropyArgs const args{.x = x.ref(),
                                 .target = target.ref(),
                                 .weight = weighted ? weight.ref() : TensorRef{},
                                 .class_weight = class_weighted ? class_weight.ref() : TensorRef{},
@@ -90,7 +90,7 @@ void golden_cross_entropy(GoldenRun const& run)
                                 .smoothing = others ? Smoothing::others : Smoothing::uniform,
                                 .loss = loss.ref()};
     cross_entropy_forward(run.ctx, args);
-    cross_entropy_backward(run.ctx, {.logits = args.logits,
+    cross_entropy_backward(run.ctx, {.x = args.x,
                                      .target = args.target,
                                      .weight = args.weight,
                                      .class_weight = args.class_weight,
@@ -98,9 +98,9 @@ void golden_cross_entropy(GoldenRun const& run)
                                      .label_smoothing = args.label_smoothing,
                                      .smoothing = args.smoothing,
                                      .dloss = dloss.ref(),
-                                     .dlogits = dlogits.ref()});
+                                     .dx = dx.ref()});
     run.golden.compare("out.y", loss.fetch());
-    run.golden.compare("grad.in.logits", dlogits.fetch());
+    run.golden.compare("grad.in.logits", dx.fetch());
 }
 
 /// Targets as class numbers: binary cases store them as 0.0 and 1.0.
@@ -117,28 +117,28 @@ void golden_gce(GoldenRun const& run)
 {
     auto const shape = run.golden.shape("in.logits");
     bool const weighted = run.golden.has("in.weight");
-    auto const logits = run.tensor("in.logits");
+    auto const x = run.tensor("in.logits");
     auto const weight = weighted ? run.tensor("in.weight", {shape[0]}) : run.zeros({1});
     OnDevice<std::int32_t> const target(run.ctx, target_classes(run, shape[1]), {shape[0]});
     auto const dloss = run.tensor("grad_out.y");
     auto const loss = run.zeros({1});
-    auto const dlogits = run.zeros(shape);
-    GceArgs const args{.logits = logits.ref(),
+    auto const dx = run.zeros(shape);
+    GceArgs const args{.x = x.ref(),
                        .target = target.ref(),
                        .weight = weighted ? weight.ref() : TensorRef{},
                        .reduction = reduction_of(run),
                        .q = run.attr("q").get<float>(),
                        .loss = loss.ref()};
     gce_forward(run.ctx, args);
-    gce_backward(run.ctx, {.logits = args.logits,
+    gce_backward(run.ctx, {.x = args.x,
                            .target = args.target,
                            .weight = args.weight,
                            .reduction = args.reduction,
                            .q = args.q,
                            .dloss = dloss.ref(),
-                           .dlogits = dlogits.ref()});
+                           .dx = dx.ref()});
     run.golden.compare("out.y", loss.fetch());
-    run.golden.compare("grad.in.logits", dlogits.fetch());
+    run.golden.compare("grad.in.logits", dx.fetch());
 }
 
 void golden_regression(GoldenRun const& run)

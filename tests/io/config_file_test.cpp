@@ -184,7 +184,7 @@ TEST_F(ConfigFile, unreadable_files)
             resolve_options(schema(), sources(path));
             ADD_FAILURE() << path;
         } catch (Error const& e) {
-            EXPECT_EQ(e.code(), "CF-CFG-10");
+            EXPECT_EQ(e.code(), "CF-CFG-13");
             EXPECT_EQ(e.exit(), Exit::no_input);
         }
     }

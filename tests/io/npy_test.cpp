@@ -1,8 +1,8 @@
-#include "io/npy.hpp"
-
 #include <cmath>
 #include <fstream>
 
+#include "io/focalh/npy_events.hpp"
+#include "io/sha256.hpp"
 #include "tests/support/raw_npy.hpp"
 #include "tests/support/temp_folder.hpp"
 

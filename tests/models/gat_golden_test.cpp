@@ -5,9 +5,11 @@
 
 #include "kernels/loss/bce.hpp"
 #include "models/engine/optimizer.hpp"
+#include "models/focalh/hits.hpp"
 #include "models/hit_network.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/weights.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -23,10 +25,9 @@ HitNetworkConfig config_of(GoldenCase const& c)
 {
     auto const& a = c.attrs();
     HitNetworkConfig config;
-    config.convolution.kind =
-        a.at("conv") == "gat" ? layers::HitConvolution::gat : layers::HitConvolution::gatv2;
-    config.convolution.heads = a.at("heads");
-    config.convolution.channels = a.at("channels");
+    config.convolution = a.at("conv") == "gat" ? Convolution::gat : Convolution::gatv2;
+    config.heads = a.at("heads");
+    config.channels = a.at("channels");
     config.layers = a.at("layers");
     config.head = a.at("head_width");
     config.dropout = 0;
@@ -91,38 +92,32 @@ TEST_P(GatGolden, forward_gradients_and_three_steps)
 {
     GoldenCase c(GetParam());
     Context ctx = make_context();
-    HitNetwork model(ctx, config_of(c));
+    HitNetwork model(ctx, config_of(c), std::make_unique<FocalHits>(HitOptions{}));
     Parameters& parameters = model.parameters();
-    for (auto const& e : parameters.entries())
+    for (auto const& e : weights_of(parameters))
         parameters.upload(e, to_ours(e, c.floats("param." + golden_name(e.spec.name))));
-    EXPECT_EQ(parameters.entries().size(), c.names("param.").size());
+    EXPECT_EQ(weights_of(parameters).size(), c.names("param.").size());
 
     std::int64_t const nodes = c.shape("in.x")[0];
     Csr const edges(c.ints("in.edge_index"), nodes);
     Buffer<std::int32_t> row_ptr(ctx, c.ints("in.row_ptr")), edge_ptr(ctx, edges.edge_ptr);
     Buffer<std::int32_t> source(ctx, edges.source);
     Buffer<float> label(ctx, c.floats("in.label")), loss(ctx, 1), x(ctx, c.floats("in.x"));
-    layers::HitGraph const graph{.row_ptr = row_ptr.ref(),
-                                 .x = x.ref({nodes, c.shape("in.x")[1]}),
-                                 .position = {},
-                                 .edge_ptr = edge_ptr.ref(),
-                                 .source = source.ref(),
-                                 .edge_x = {}};
+    layers::PointCloud const graph{.row_ptr = row_ptr.ref(),
+                                   .x = {x.ref({nodes, c.shape("in.x")[1]}), {}},
+                                   .position = {},
+                                   .edge_ptr = edge_ptr.ref(),
+                                   .source = source.ref(),
+                                   .edge_x = {}};
     Buffer<std::int64_t> position(ctx, 2), number(ctx, 1);  // no dropout: never read
     Optimizer optimizer(ctx, parameters, {.dialect = "torch", .weight_decay = 1e-5});
     Var logits;
     std::vector<Var> hidden;
-    Tape tape(ctx, Mode::train, position.ref(), [&](Tape& t) {
-        logits = model.forward_graph(t, graph, &hidden);
+    Tape tape(ctx, parameters, Mode::train, position.ref(), [&](Tape& t) {
+        logits = model.forward_cloud(t, graph, &hidden);
         Var const z = logits;
-        t.record(
-            "bce",
-            [&, z] {
-                bce_forward(ctx, {.logits = z.value, .target = label.ref(), .loss = loss.ref()});
-            },
-            [&, z] {
-                bce_backward(ctx, {.logits = z.value, .target = label.ref(), .dlogits = z.grad});
-            });
+        record(t, "bce", bce_forward, {.x = z.value, .target = label.ref(), .loss = loss.ref()},
+               bce_backward, {.x = z.value, .target = label.ref(), .dx = z.grad});
     });
 
     std::vector<double> losses;
@@ -138,12 +133,12 @@ TEST_P(GatGolden, forward_gradients_and_three_steps)
             c.compare("out.logit", fetch(ctx, logits.value));
             for (std::size_t l = 0; l < hidden.size(); ++l)
                 c.compare("out.hidden" + std::to_string(l), fetch(ctx, hidden[l].value));
-            for (auto const& e : parameters.entries())
+            for (auto const& e : weights_of(parameters))
                 c.compare("grad.param." + golden_name(e.spec.name),
                           to_golden(e, parameters.download_gradient(e)));
         }
         optimizer.apply(number.ref());
-        for (auto const& e : parameters.entries())
+        for (auto const& e : weights_of(parameters))
             c.compare("step." + std::to_string(k) + ".param." + golden_name(e.spec.name),
                       to_golden(e, parameters.download(e)));
     }

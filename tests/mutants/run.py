@@ -2,6 +2,7 @@
 """Plants the bugs of mutants.toml one at a time and checks that a test on the emulator fails.
 
   tests/mutants/run.py [--build build/cuda] [--jobs 2] [--keep folder] [name ...]
+  tests/mutants/run.py --check    only whether each bug can be planted: needs no build
 
 Of each mutant, one source is compiled again with its command of compile_commands.json, from a scratch
 folder that comes first among the include folders, and put in front of the libraries of the test program,
@@ -82,14 +83,23 @@ class Build:
         run(command, f"the linker of {target} (is it built?)", self.folder)
 
 
-def plant(mutant, scratch):
+def planted(mutant):
+    """The text of its file with the bug in it."""
+    for path in (mutant["file"], mutant.get("unit", mutant["file"]), f"tests/{mutant['test']}_test.cpp"):
+        if not (ROOT / path).is_file():
+            raise NotPlanted(f"there is no {path}")
     text = (ROOT / mutant["file"]).read_text()
     found = text.count(mutant["old"])
     if found != 1:
         raise NotPlanted(f"the old text is {found} times in {mutant['file']}: let mutants.toml follow the code")
+    return text.replace(mutant["old"], mutant["new"])
+
+
+def plant(mutant, scratch):
+    text = planted(mutant)
     copy = scratch / mutant["file"]
     copy.parent.mkdir(parents=True)
-    copy.write_text(text.replace(mutant["old"], mutant["new"]))
+    copy.write_text(text)
 
 
 def run_cases(program, cases, order):
@@ -159,14 +169,29 @@ def report(build, mutant, keep):
     return verdict
 
 
+def check(mutants):
+    bad = [f"{name} is there twice" for name in {m["name"] for m in mutants}
+           if sum(m["name"] == name for m in mutants) > 1]
+    for mutant in mutants:
+        try:
+            planted(mutant)
+        except NotPlanted as problem:
+            bad.append(f"{mutant['name']}: {problem}")
+    print("\n".join(bad) or f"{len(mutants)} can be planted")
+    return 2 if bad else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/cuda")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the programs with the bugs")
+    parser.add_argument("--check", action="store_true", help="plants nothing, compiles nothing")
     parser.add_argument("names", nargs="*", help="mutants; all if none is named")
     args = parser.parse_args()
     mutants = tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())["mutant"]
+    if args.check:
+        return check(mutants)
     unknown = set(args.names) - {mutant["name"] for mutant in mutants}
     if unknown:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")

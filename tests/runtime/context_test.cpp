@@ -32,12 +32,12 @@ TEST(Context, memory_is_counted_by_purpose_also_where_there_was_too_little)
     Context ctx = make_context(1);
     {
         Context::Purpose const purpose(ctx, "events");
-        Scratch<float> const a(ctx, 1024);
+        Block<float> const a(ctx, 1024);
         Context::Purpose const inner(ctx, "weights");
-        Scratch<float> const b(ctx, 2048), c(ctx, 2048);
+        Block<float> const b(ctx, 2048), c(ctx, 2048);
         auto const d = ctx.scratch<float>(512);
     }
-    Scratch<double> const e(ctx, 4096);
+    Block<double> const e(ctx, 4096);
     auto const use = ctx.memory_use();
     ASSERT_EQ(use.size(), 4U);
     char const* const purposes[] = {"events", "weights", "scratch of operators", "other"};
@@ -46,12 +46,12 @@ TEST(Context, memory_is_counted_by_purpose_also_where_there_was_too_little)
         EXPECT_EQ(use[i].purpose, purposes[i]);
         EXPECT_EQ(use[i].bytes, bytes[i]) << purposes[i];
     }
-    Scratch<float> const again(ctx, 1024);  // "other" now, no longer "events"
+    Block<float> const again(ctx, 1024);  // "other" now, no longer "events"
     EXPECT_EQ(ctx.memory_use()[0].purpose, "other");
     if (!on_cuda()) return;
     Context::Purpose const purpose(ctx, "too much");
     try {
-        Scratch<double>(ctx, std::int64_t{1} << 40);
+        Block<double>(ctx, std::int64_t{1} << 40);
         FAIL() << "8 TiB";
     } catch (Error const& error) {
         EXPECT_EQ(error.code(), kOutOfDeviceMemory);
@@ -74,11 +74,11 @@ TEST(Context, idle_memory_makes_room_and_scratch_stays)
         auto const scratch = ctx.scratch<std::byte>(2 * tenth);
     }
     {
-        Scratch<std::byte> const idle(ctx, 5 * tenth);
+        Block<std::byte> const idle(ctx, 5 * tenth);
     }
     auto const before = ctx.num_allocations();
-    Scratch<std::byte> const larger(ctx, 7 * tenth);
-    EXPECT_THROW(Scratch<std::byte>(ctx, 3 * tenth), Error) << "only scratch was idle";
+    Block<std::byte> const larger(ctx, 7 * tenth);
+    EXPECT_THROW(Block<std::byte>(ctx, 3 * tenth), Error) << "only scratch was idle";
     auto const scratch = ctx.scratch<std::byte>(2 * tenth);
     EXPECT_EQ(ctx.num_allocations(), before + 1);
     cuda_emulator::set_option("memory_kb", "8388608");

@@ -77,7 +77,7 @@ class OnDevice {
     Context& ctx_;
     std::size_t size_;
     std::vector<std::int64_t> shape_;
-    Scratch<T> memory_;
+    Block<T> memory_;
 };
 
 /// `count` values uniform in [low, high), the same for the same seed.

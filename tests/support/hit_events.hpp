@@ -8,7 +8,7 @@
 
 #include "io/focalh/simulator/simulator.hpp"
 #include "kernels/focalh/hits.hpp"
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse::test {
 struct HitEvents {

@@ -12,7 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/event_set.hpp"
+#include "driver/focalh/predictions.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse::test {
 struct SyntheticRun {
@@ -46,12 +47,12 @@ inline void write_text(std::string const& path, std::string const& text)
 }
 
 /// Files of the store: electrons first.
-inline std::vector<SourceFile> synthetic_files(SyntheticRun const& run)
+inline std::vector<FocalhFile> synthetic_files(SyntheticRun const& run)
 {
-    std::vector<SourceFile> out;
+    std::vector<FocalhFile> out;
     for (Label const label : {Label::electron, Label::hadron})
         for (int const gev : label == Label::electron ? run.electron_gev : run.hadron_gev) {
-            SourceFile file;
+            FocalhFile file;
             file.path = fmt::format("{0}/{0}_{1:03}GeV.npy", name_of(label), gev);
             file.label = label;
             file.energy_gev = static_cast<float>(gev);
@@ -62,14 +63,14 @@ inline std::vector<SourceFile> synthetic_files(SyntheticRun const& run)
 }
 
 /// Toy showers in the true geometry, 13 bits, pedestal 40.
-inline EventSet synthetic_events(SyntheticRun const& run)
+inline Dataset synthetic_events(SyntheticRun const& run)
 {
-    EventSet out;
+    FocalhColumns out;
     Draw draw(run.seed + 1);
     out.files = synthetic_files(run);
     out.pedestals.assign(kNumChannels, 40.0F);
     for (std::size_t f = 0; f < out.files.size(); ++f) {
-        SourceFile const& file = out.files[f];
+        FocalhFile const& file = out.files[f];
         bool const electron = file.label == Label::electron;
         for (std::int64_t e = 0; e < file.num_events; ++e) {
             double const x = 0.2 + 0.9 * draw.normal(), y = -0.1 + 0.9 * draw.normal();
@@ -94,13 +95,13 @@ inline EventSet synthetic_events(SyntheticRun const& run)
             out.event_index.push_back(static_cast<std::uint32_t>(e));
         }
     }
-    return out;
+    return make_focalh(out);
 }
 
-/// `file_id,event_index,score,label,energy_gev`: every fifth event of each file.
+/// `file_id,event_index,score,label,energy_gev,logit`: every fifth event of each file.
 inline std::string synthetic_predictions(SyntheticRun const& run)
 {
-    std::string out = "file_id,event_index,score,label,energy_gev\n";
+    std::string out = "file_id,event_index,score,label,energy_gev,logit\n";
     Draw draw(run.seed);
     auto const files = synthetic_files(run);
     for (std::size_t f = 0; f < files.size(); ++f) {
@@ -111,8 +112,9 @@ inline std::string synthetic_predictions(SyntheticRun const& run)
             bool const looks_electron = electron ? draw.uniform() > 0.1 : draw.uniform() > 0.985;
             double const logit = (looks_electron ? 2.4 : -2.4) * (0.8 + files[f].energy_gev / 600)
                                  + 1.7 * draw.normal();
-            out += fmt::format("{},{},{:.6f},{},{:g}\n", f, 5 * e, 1 / (1 + std::exp(-logit)),
-                               name_of(files[f].label), files[f].energy_gev);
+            out +=
+                fmt::format("{},{},{:.6f},{},{:g},{:.6f}\n", f, 5 * e, 1 / (1 + std::exp(-logit)),
+                            name_of(files[f].label), files[f].energy_gev, logit);
         }
     }
     return out;
@@ -154,7 +156,7 @@ inline void write_synthetic_run(std::string const& folder,
     auto const files = synthetic_files(run);
     std::int64_t const n = run.events_per_file;
     std::string list;
-    for (SourceFile const& file : files)
+    for (FocalhFile const& file : files)
         list += fmt::format(
             "{}{{\"path\":\"{}\",\"label\":\"{}\",\"energy_gev\":{:g},\"num_events\":{}}}",
             list.empty() ? "" : ",", file.path, name_of(file.label), file.energy_gev,
@@ -166,7 +168,8 @@ inline void write_synthetic_run(std::string const& folder,
                                     + (run.hadrons ? run.hadron_gev.size() : 0));
     write_text(
         folder + "/data.json",
-        fmt::format("{{\"store\":\"{}\",\"sha256\":\"{}\",\"files\":[{}],\"split\":{{\"train\":{},"
+        fmt::format("{{\"store\":\"{}\",\"kind\":\"focalh\",\"sha256\":\"{}\",\"files\":[{}],"
+                    "\"split\":{{\"train\":{},"
                     "\"valid\":{},\"test\":{}}},\"events\":{},\"dropped\":{{\"value above 8191\":3,"
                     "\"negative value\":0}},\"empty_triggers\":{}}}",
                     run.store, std::string(64, 'a'), list, total * 7 / 10, total / 10, tested,
@@ -174,13 +177,14 @@ inline void write_synthetic_run(std::string const& folder,
     write_text(
         folder + "/summary.json",
         fmt::format(
-            "{{\"run_dir\":\"run\",\"model\":\"hybrid\",\"device\":\"cpu\",\"precision\":"
+            "{{\"run_dir\":\"run\",\"task\":{3},\"model\":\"hybrid\",\"device\":\"cpu\","
+            "\"precision\":"
             "\"fp32\",\"epochs\":{0},\"best_epoch\":{0},\"events_per_s\":4123.4,\"wall_s\":83.2,"
             "\"data_wait_fraction\":0.004,\"valid\":{{\"loss\":0.29,\"accuracy\":null,\"auc\":"
-            "0.94}},\"test\":{{\"loss\":0.3,\"accuracy\":{1},\"auc\":{2}}},\"timing\":[{{\"name\":"
+            "0.94}},\"test\":{{\"loss\":null,\"accuracy\":{1},\"auc\":{2}}},\"timing\":[{{\"name\":"
             "\"read store\",\"s\":0.8}},{{\"name\":\"training steps\",\"s\":71.5}},{{\"name\":"
             "\"evaluation\",\"s\":9.1}},{{\"name\":\"checkpoints\",\"s\":0.4}}]}}",
-            run.epochs, test_accuracy, test_auc));
+            run.epochs, test_accuracy, test_auc, to_text(electron_task())));
     write_text(
         folder + "/env.json",
         "{\"date\":\"2026-01-31T12:00:00Z\",\"version\":\"0.1.0\",\"git_hash\":\"0123456789ab\","

@@ -5,17 +5,18 @@
 #include <string>
 
 #include "driver/cli/settings.hpp"
-#include "driver/train/scaling.hpp"
 #include "driver/train/trainer.hpp"
 #include "io/focalh/simulator/simulator.hpp"
 #include "models/registry.hpp"
+#include "models/task.hpp"
+#include "runtime/focalh/events.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace calofuse::test {
 /// `per_file` events each of two electron and two hadron files.
-inline EventSet simulated_events(std::int64_t per_file)
+inline Dataset simulated_events(std::int64_t per_file)
 {
-    EventSet set;
+    FocalhColumns set;
     Context ctx = Context::cpu();
     Simulator const simulator({}, set.map);
     std::vector<std::int16_t> adc(static_cast<std::size_t>(per_file) * kNumChannels);
@@ -30,15 +31,15 @@ inline EventSet simulated_events(std::int64_t per_file)
             set.file_id.push_back(file_id);
             set.event_index.push_back(static_cast<std::uint32_t>(i));
         }
-        set.files.push_back(
-            {.path = std::string(name_of(file.label)) + std::to_string(file.energy_gev),
-             .sha256 = {},
-             .num_events = per_file,
-             .energy_gev = static_cast<float>(file.energy_gev),
-             .label = file.label});
+        FocalhFile& source = set.files.emplace_back();
+        source.path = std::string(name_of(file.label)) + std::to_string(file.energy_gev);
+        source.num_events = per_file;
+        source.energy_gev = static_cast<float>(file.energy_gev);
+        source.label = file.label;
     }
-    set.sha256 = std::string(64, 'a');
-    return set;
+    Dataset out = make_focalh(set);
+    out.sha256 = std::string(64, 'a');
+    return out;
 }
 
 /// Settings of a hybrid of a few thousand weights.
@@ -53,6 +54,12 @@ inline Options toy_settings(std::int64_t epochs)
     s.set("train.batch_size", std::int64_t{64});
     s.set("train.bn_events", std::int64_t{512});
     return s;
+}
+
+/// Electron or hadron, as read off the events.
+inline Task toy_task(Dataset const& events)
+{
+    return make_task(Options(task_schema()), events);
 }
 
 /// A run directory with its marker, as the train command makes it.

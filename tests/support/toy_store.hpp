@@ -4,28 +4,26 @@
 
 #include <random>
 
-#include "runtime/event_set.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse::test {
 /// Three files (electron 100 GeV, hadron 60 GeV, hadron 150 GeV) of n, n + 1 and n + 2 events.
-inline EventSet toy_events_of_files(std::int64_t n, unsigned seed = 1)
+inline Dataset toy_events_of_files(std::int64_t n, unsigned seed = 1)
 {
-    EventSet set;
+    FocalhColumns set;
     std::mt19937 rng(seed);
     Label const labels[] = {Label::hadron, Label::hadron, Label::electron};
     float const energies[] = {60, 150, 100};
     auto const unused = set.map.unused_channels();
     for (std::uint16_t f = 0; f < 3; ++f) {
-        SourceFile file{.path = "run/file" + std::to_string(f) + ".npy",
-                        .sha256 = std::string(64, static_cast<char>('a' + f)),
-                        .num_events = n + f,
-                        .energy_gev = energies[f],
-                        .label = labels[f]};
-        file.counts = {.read = n + f + 3 * f,
-                       .written = n + f,
-                       .dropped = {f, f, f},
-                       .clipped = f,
-                       .empty_triggers = 2};
+        FocalhFile file;
+        file.path = "run/file" + std::to_string(f) + ".npy";
+        file.sha256 = std::string(64, static_cast<char>('a' + f));
+        file.num_events = n + f;
+        file.energy_gev = energies[f];
+        file.label = labels[f];
+        file.counts = {.read = n + f + 3 * f, .written = n + f, .dropped = {f, f, f}, .clipped = f};
+        file.empty_triggers = 2;
         set.files.push_back(file);
         for (std::int64_t e = 0; e < n + f; ++e) {
             for (int c = 0; c < kNumChannels; ++c)
@@ -39,6 +37,6 @@ inline EventSet toy_events_of_files(std::int64_t n, unsigned seed = 1)
         }
     }
     set.pedestals.assign(kNumChannels, 40.25F);
-    return set;
+    return make_focalh(set);
 }
 }  // namespace calofuse::test

@@ -42,11 +42,11 @@ struct Tensors {
     }
     void forward()
     {
-        linear(ctx, {.x = x.ref({layer.rows, layer.columns()}),
-                     .w = w.ref(),
-                     .b = b.ref(),
-                     .groups = groups,
-                     .y = y.ref({layer.rows, layer.groups * layer.outputs})});
+        linear_forward(ctx, {.x = x.ref({layer.rows, layer.columns()}),
+                             .w = w.ref(),
+                             .b = b.ref(),
+                             .groups = groups,
+                             .y = y.ref({layer.rows, layer.groups * layer.outputs})});
     }
     void backward()
     {

@@ -134,7 +134,7 @@ void train(benchmark::State& state)
     ForcedIsa const forced(isa);
     Step step(state.range(0));
     timed(state, step.ctx, [&] {
-        module_cnn(step.ctx, step.forward());
+        module_cnn_forward(step.ctx, step.forward());
         module_cnn_backward(step.ctx, step.backward());
     });
     report(state, step.batch, kForwardFlop + kBackwardFlop);
@@ -146,7 +146,7 @@ void forward(benchmark::State& state)
     if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
-    timed(state, step.ctx, [&] { module_cnn(step.ctx, step.forward()); });
+    timed(state, step.ctx, [&] { module_cnn_forward(step.ctx, step.forward()); });
     report(state, step.batch, kForwardFlop);
 }
 
@@ -156,7 +156,7 @@ void backward(benchmark::State& state)
     if (lacks(state, isa)) return;
     ForcedIsa const forced(isa);
     Step step(state.range(0));
-    module_cnn(step.ctx, step.forward());
+    module_cnn_forward(step.ctx, step.forward());
     timed(state, step.ctx, [&] { module_cnn_backward(step.ctx, step.backward()); });
     report(state, step.batch, kBackwardFlop);
 }
@@ -172,7 +172,7 @@ void infer(benchmark::State& state)
     args.norm = NormMode::given;
     args.options.dropout_rate = 0.0F;
     args.saved = {};
-    timed(state, step.ctx, [&] { module_cnn(step.ctx, args); });
+    timed(state, step.ctx, [&] { module_cnn_forward(step.ctx, args); });
     report(state, step.batch, 2 * (5.15e6 + 0.16e6));
 }
 

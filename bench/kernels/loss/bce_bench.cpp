@@ -9,17 +9,17 @@ constexpr std::int64_t kEvents = 1024;
 
 struct Tensors {
     Context ctx = bench_context();
-    Buffer<float> logits = random_buffer(ctx, kEvents, 1, -4, 4);
+    Buffer<float> x = random_buffer(ctx, kEvents, 1, -4, 4);
     Buffer<float> target = random_buffer(ctx, kEvents, 2, 0, 1);
     Buffer<float> weight = random_buffer(ctx, kEvents, 3, 0, 2);
-    Buffer<float> loss{ctx, 1}, dlogits{ctx, kEvents};
+    Buffer<float> loss{ctx, 1}, dx{ctx, kEvents};
 };
 
 void bce_loss(benchmark::State& state)
 {
     Tensors t;
     timed(state, t.ctx, [&] {
-        bce_forward(t.ctx, {.logits = t.logits.ref(),
+        bce_forward(t.ctx, {.x = t.x.ref(),
                             .target = t.target.ref(),
                             .weight = t.weight.ref(),
                             .loss = t.loss.ref()});
@@ -31,10 +31,9 @@ void bce_gradient(benchmark::State& state)
 {
     Tensors t;
     timed(state, t.ctx, [&] {
-        bce_backward(t.ctx, {.logits = t.logits.ref(),
-                             .target = t.target.ref(),
-                             .weight = t.weight.ref(),
-                             .dlogits = t.dlogits.ref()});
+        bce_backward(
+            t.ctx,
+            {.x = t.x.ref(), .target = t.target.ref(), .weight = t.weight.ref(), .dx = t.dx.ref()});
     });
     report_events(state, kEvents);
 }

@@ -12,7 +12,7 @@
 
 namespace calofuse {
 /// Colour of a series; the same meaning in every plot.
-enum class Ink : std::uint8_t { electron, hadron, training, validation, accent, neutral };
+enum class Ink : std::uint8_t { signal, background, training, validation, accent, neutral };
 
 struct Axis {
     std::string label;  ///< with its unit

@@ -184,6 +184,13 @@ void Svg::end_clip()
     body_ += "</svg>\n";
 }
 
+void Svg::picture(Point top_left, Svg const& other)
+{
+    begin_clip(top_left, other.width_, other.height_);
+    body_ += other.body_;
+    end_clip();
+}
+
 std::string Svg::opening(std::string_view more) const
 {
     return fmt::format(

@@ -51,6 +51,9 @@ class Svg {
     void begin_clip(Point top_left, double width, double height);
     void end_clip();
 
+    /// Another picture as a part of this one.
+    void picture(Point top_left, Svg const& other);
+
     double width() const { return width_; }
     double height() const { return height_; }
 
@@ -70,7 +73,7 @@ class Svg {
 /// Classes: tt title, tx tick label, al axis label, nt note; ax axis, gr grid, fr frame, gd guide
 /// line; ln line, ds dashed, bd band, fl filled area, pt marker, er error bar; ho hit outline, hm
 /// hit mark, ed edge of a graph with w0 (faint) .. w4 (strong); and the inks
-/// e electron, h hadron, t training, v validation, a accent, n neutral (Okabe-Ito hues, lighter on
+/// e signal, h background, t training, v validation, a accent, n neutral (Okabe-Ito hues, lighter on
 /// dark ground). Everything sits under `svg.cf`.
 std::string_view plot_css();
 }  // namespace calofuse

@@ -20,8 +20,8 @@
 #include "io/atomic_file.hpp"
 #include "io/focalh/simulator/parameters.hpp"
 #include "runtime/context.hpp"
-#include "runtime/event_set.hpp"
 #include "runtime/focalh/channel_map.hpp"
+#include "runtime/focalh/events.hpp"
 
 namespace calofuse {
 /// True class of an event, the first number of its truth row.

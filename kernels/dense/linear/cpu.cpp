@@ -245,7 +245,7 @@ void add_weight_gradient_rows(Layout const& at,
 }
 }  // namespace
 
-void linear(Context& ctx, LinearArgs const& args)
+void linear_forward(Context& ctx, LinearArgs const& args)
 {
     Layout const at(args.groups, args.row_ptr, args.x, args.y);
     auto const x = args.x.view<float const, 2>();

@@ -48,7 +48,7 @@ void each_product(LinearLayout const& at, GemmArgs& gemm, F&& f)
 }
 }  // namespace
 
-void linear(Context& ctx, LinearArgs const& args)
+void linear_forward(Context& ctx, LinearArgs const& args)
 {
     LinearLayout const at(args.groups, args.y);
     auto const x = args.x.view<float const, 2>();

@@ -63,13 +63,14 @@ void check(LinearGroups const& groups,
 }
 }  // namespace
 
-void linear(Context& ctx, LinearArgs const& args)
+void linear_forward(Context& ctx, LinearArgs const& args)
 {
     LinearArgs full = args;
     full.groups = resolved(args.groups, args.x);
     check(full.groups, full.x, full.w, full.b, full.row_ptr, full.y);
     on_backend(
-        ctx, "linear", [&] { cpu::linear(ctx, full); }, [&] { cuda::linear(ctx, full); });
+        ctx, "linear", [&] { cpu::linear_forward(ctx, full); },
+        [&] { cuda::linear_forward(ctx, full); });
 }
 
 void linear_backward(Context& ctx, LinearGradArgs const& args)

@@ -254,9 +254,9 @@ void second_norm_gradients(
 
 /// What the tiles of the backward pass leave behind, one of each per item.
 struct Partials {
-    Scratch<float> dw2;       ///< (items, 9, C', C')
-    Scratch<float> columns;   ///< (items, 10, C')  sum of g x_tap, and of g
-    Scratch<double> moments;  ///< (items, 55)
+    Block<float> dw2;       ///< (items, 9, C', C')
+    Block<float> columns;   ///< (items, 10, C')  sum of g x_tap, and of g
+    Block<double> moments;  ///< (items, 55)
 };
 
 Partials convolve_backward(Context& ctx,
@@ -346,7 +346,7 @@ void add_first_gradients(Plan const& plan, ModuleCnnGradArgs const& args, Partia
 }
 }  // namespace
 
-void module_cnn(Context& ctx, ModuleCnnArgs const& args)
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args)
 {
     Plan const plan(args.weights, args.options, args.x.shape[0]);
     bool const batch = args.norm == NormMode::batch;

@@ -172,7 +172,7 @@ struct Normalise {
 };
 }  // namespace
 
-void module_cnn(Context& ctx, ModuleCnnArgs const& args)
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args)
 {
     CnnPlan const plan(args.weights, args.options, args.x.shape[0]);
     auto const x = args.x.view<float const, 2>();

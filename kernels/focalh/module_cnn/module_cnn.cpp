@@ -64,7 +64,7 @@ void check(TensorRef const& x,
 }
 }  // namespace
 
-void module_cnn(Context& ctx, ModuleCnnArgs const& args)
+void module_cnn_forward(Context& ctx, ModuleCnnArgs const& args)
 {
     check(args.x, args.weights, args.options, args.stats, args.y);
     if (args.options.dropout_rate > 0.0F) check_shape(args.step, DType::i64, {2}, "step");
@@ -74,8 +74,8 @@ void module_cnn(Context& ctx, ModuleCnnArgs const& args)
         check_saved(saved, args.x.shape[0], args.weights.w1.shape[2]);
     }
     on_backend(
-        ctx, "module_cnn", [&] { cpu::module_cnn(ctx, args); },
-        [&] { cuda::module_cnn(ctx, args); });
+        ctx, "module_cnn", [&] { cpu::module_cnn_forward(ctx, args); },
+        [&] { cuda::module_cnn_forward(ctx, args); });
 }
 
 void module_cnn_backward(Context& ctx, ModuleCnnGradArgs const& args)

@@ -119,7 +119,7 @@ class Workspace {
     View<float const, 2> x_;
     float* saved_z2_;
     std::int64_t tile_size_;
-    Scratch<float> memory_;
+    Block<float> memory_;
 };
 
 /// (rows, C) of a set, in panels and with zeros up to C' x C'; `at(row, column)`.
@@ -172,7 +172,7 @@ inline void pack_w1(Plan const& plan,
 
 /// SecondNormFactors of every channel.
 struct SecondNorm {
-    Scratch<float> memory;
+    Block<float> memory;
     float *gain, *beta, *mean, *inverse;  ///< (S, C') each, 0 past C
 
     SecondNorm(Context& ctx,

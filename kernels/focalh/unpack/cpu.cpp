@@ -52,6 +52,8 @@ void unpack_all(Context& ctx, UnpackArgs const& args)
     auto const total = args.total.view<float, 1>();
     double const pedestals = sum_of_pedestals(pedestal, channels);
     float const inverse_scale = 1.0F / args.asinh_scale;
+    float const* const energy =
+        args.energy.empty() ? nullptr : args.energy.flat<float const>().data;
     parallel_chunks(ctx, rows.size(), kEventsPerItem, [&](auto begin, auto end, auto) {
         for (std::int64_t b = begin; b < end; ++b) {
             float* const out = x.data + b * channels.size();
@@ -64,7 +66,7 @@ void unpack_all(Context& ctx, UnpackArgs const& args)
             std::int64_t sum = 0;
             unpack_event<kScale>(adc.data + std::int64_t{rows[b]} * kChannels, pedestal.data,
                                  inverse_scale, channels, out, &sum);
-            total[b] = standardised_total(sum, pedestals, args.energy_mean, args.energy_scale);
+            total[b] = standardised_total(sum, pedestals, energy);
         }
     });
 }

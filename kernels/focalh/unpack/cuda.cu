@@ -14,7 +14,7 @@ struct Input {
     View<std::int32_t const, 1> channels;
     float const* pedestal;
     float inverse_scale;
-    double mean, scale;
+    float const* energy;
     std::int64_t batch;
 };
 
@@ -47,7 +47,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void unpack_kernel(Input in, float* 
     }
     adc_sum = warp_sum(adc_sum);
     pedestal_sum = warp_sum(pedestal_sum);
-    if (lane == 0) total[b] = standardised_total(adc_sum, pedestal_sum, in.mean, in.scale);
+    if (lane == 0) total[b] = standardised_total(adc_sum, pedestal_sum, in.energy);
 }
 
 template <InputScale kScale>
@@ -59,8 +59,7 @@ void unpack_all(Context& ctx, UnpackArgs const& args)
                    args.channels.view<std::int32_t const, 1>(),
                    args.pedestal.flat<float const>().data,
                    1.0F / args.asinh_scale,
-                   args.energy_mean,
-                   args.energy_scale,
+                   args.energy.empty() ? nullptr : args.energy.flat<float const>().data,
                    rows.size()};
     launch(ctx, {"unpack", blocks_for(rows.size(), kWarps), kWarps * kWarp}, unpack_kernel<kScale>,
            in, args.x.flat<float>().data, args.total.flat<float>().data);

@@ -18,11 +18,16 @@ CALOFUSE_HD inline float unpacked(float adc, float pedestal, float inverse_scale
     return adc;
 }
 
+/// `energy`: UnpackArgs::energy, or null.
 CALOFUSE_HD inline float standardised_total(std::int64_t adc_sum,
                                             double pedestal_sum,
-                                            double mean,
-                                            double scale)
+                                            float const* energy)
 {
+    double mean = 0, scale = 1;
+    if (energy != nullptr) {
+        mean = static_cast<double>(energy[0]) + energy[1] + energy[2];
+        scale = static_cast<double>(energy[3]) + energy[4] + energy[5];
+    }
     return static_cast<float>(((static_cast<double>(adc_sum) - pedestal_sum) - mean) * scale);
 }
 }  // namespace calofuse

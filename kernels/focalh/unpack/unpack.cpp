@@ -19,9 +19,22 @@ void check(UnpackArgs const& args)
                    "x is " << args.x.describe() << " for " << rows.shape[0] << " rows of "
                            << channels.shape[0] << " cells");
     CALOFUSE_CHECK(total.shape[0] == rows.shape[0], "total is " << args.total.describe());
+    if (!args.energy.empty())
+        CALOFUSE_CHECK((args.energy.view<float const, 1>()).size() == 6,
+                       "energy is " << args.energy.describe());
     CALOFUSE_CHECK(args.asinh_scale > 0.0F, "asinh_scale = " << args.asinh_scale);
 }
 }  // namespace
+
+std::array<float, 3> split_double(double value)
+{
+    std::array<float, 3> parts;
+    for (float& part : parts) {
+        part = static_cast<float>(value);
+        value -= static_cast<double>(part);
+    }
+    return parts;
+}
 
 void unpack(Context& ctx, UnpackArgs const& args)
 {

@@ -102,6 +102,6 @@ class PartialSums {
 
   private:
     std::int64_t size_, items_;
-    Scratch<float> memory_;
+    Block<float> memory_;
 };
 }  // namespace calofuse::cpu

@@ -87,12 +87,13 @@ void csr_symmetrise(Context& ctx, CsrSymmetriseArgs const& args)
     auto* const out = static_cast<std::int32_t*>(args.out_source.data);
     std::int64_t const graphs = row_ptr.shape[0] - 1;
     std::int64_t const nodes = row_ptr[graphs];
-    std::int64_t const edges = nodes > 0 ? edge_ptr[nodes] : 0;
-    auto const reverse_ptr = ctx.scratch<std::int32_t>(nodes);
-    auto const reverse = ctx.scratch<std::int32_t>(edges);
+    // Room for the largest batch, so that a larger one than those before asks for no memory.
+    std::int64_t const most_nodes = args.edge_ptr.size() - 1, most_edges = args.source.size();
+    auto const reverse_ptr = ctx.scratch<std::int32_t>(most_nodes);
+    auto const reverse = ctx.scratch<std::int32_t>(most_edges);
     // Node i has room for its edges, those that leave it, and a loop.
-    auto const merged = ctx.scratch<std::int32_t>(2 * edges + nodes);
-    auto const place = ctx.scratch<std::int32_t>(nodes);
+    auto const merged = ctx.scratch<std::int32_t>(2 * most_edges + most_nodes);
+    auto const place = ctx.scratch<std::int32_t>(most_nodes);
     Symmetriser const work{edge_ptr, static_cast<std::int32_t const*>(args.source.data), args.loops,
                            reverse_ptr.data(), reverse.data()};
     parallel_chunks(ctx, graphs, kGraphsPerItem, [&](std::int64_t first, std::int64_t last, auto) {

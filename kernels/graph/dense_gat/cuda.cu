@@ -342,7 +342,7 @@ void dense_gat_backward(Context& ctx, DenseGatGradArgs const& args)
            {"dense_gat_backward", grid_of(args.h, n), kThreads,
             sizeof(float) * Tiles::size(static_cast<std::size_t>(n.nodes))},
            dense_gat_backward_kernel, n, t);
-    auto const add = [&](Scratch<float> const& from, std::int64_t count, TensorRef const& to) {
+    auto const add = [&](Block<float> const& from, std::int64_t count, TensorRef const& to) {
         add_partials<double>(ctx, "dense_gat_parameters", static_cast<float const*>(from.data()),
                              events, count, data(to));
     };

@@ -44,7 +44,7 @@ EdgeConvGraph graph_of(Args const& args)
 }
 
 /// Zeros for every thread, `size` each.
-Scratch<float> workspaces(Context& ctx, std::int64_t size)
+Block<float> workspaces(Context& ctx, std::int64_t size)
 {
     auto out = ctx.scratch<float>(ctx.threads() * size);
     std::fill_n(out.data(), out.size(), 0.0F);
@@ -53,7 +53,7 @@ Scratch<float> workspaces(Context& ctx, std::int64_t size)
 
 /// (rows, columns) with rows `padded(columns)` apart and zeros between; `at(row, column)`.
 template <class At>
-Scratch<float> pack(Context& ctx, std::int64_t rows, std::int64_t columns, At&& at)
+Block<float> pack(Context& ctx, std::int64_t rows, std::int64_t columns, At&& at)
 {
     std::int64_t const width = padded(columns);
     auto out = ctx.scratch<float>(rows * width);
@@ -85,8 +85,8 @@ void add_bias_gradient(
 /// Partial results of each item, added up in order.
 struct Partials {
     std::int64_t items, dw_size, outputs;
-    Scratch<float> dw;
-    Scratch<double> dbias;
+    Block<float> dw;
+    Block<double> dbias;
 
     Partials(Context& ctx, std::int64_t n, EdgeConvGraph const& g)
         : items(n)

@@ -111,6 +111,6 @@ class OutEdgeLists {
     OutEdges view() const { return {first_.data(), last_.data(), edge_.data(), target_.data()}; }
 
   private:
-    Scratch<std::int32_t> first_, last_, edge_, target_;
+    Block<std::int32_t> first_, last_, edge_, target_;
 };
 }  // namespace calofuse::cuda

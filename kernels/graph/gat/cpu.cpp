@@ -33,7 +33,7 @@ AttentionGraph graph_of(GatInputs const& in, GatOptions const& options)
 }
 
 /// (G, stride): att_edge[k] . edge_weight[g, k]
-Scratch<float> edge_projection(Context& ctx, GatInputs const& in, AttentionGraph const& g)
+Block<float> edge_projection(Context& ctx, GatInputs const& in, AttentionGraph const& g)
 {
     auto out = ctx.scratch<float>(std::int64_t{g.features} * g.stride);
     std::fill_n(out.data(), out.size(), 0.0F);

@@ -38,7 +38,7 @@ inline GatTensors gat_tensors(GatInputs const& in, TensorRef const& saved, float
 }
 
 /// (G, H): att_edge[k] . edge_weight[g, k]
-inline Scratch<float> edge_projection(Context& ctx, GatInputs const& in)
+inline Block<float> edge_projection(Context& ctx, GatInputs const& in)
 {
     std::int64_t const heads = in.h.shape[1], channels = in.h.shape[2];
     auto out = ctx.scratch<float>(num_features(in) * heads);

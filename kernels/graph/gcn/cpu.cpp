@@ -20,11 +20,13 @@ struct Graph {
     std::int32_t const* edge_ptr;
     std::int32_t const* source;
     float const* edge_weight;  ///< null: ones
+    SelfLoops loops;
 
     float weight(std::int32_t e) const { return edge_weight == nullptr ? 1.0F : edge_weight[e]; }
-    /// The loop that counts, or -1.
+    /// The one loop of SelfLoops::add, if the edges hold it, or -1.
     std::int32_t loop(std::int32_t i) const
     {
+        if (loops == SelfLoops::as_given) return -1;
         std::int32_t e = edge_ptr[i + 1];
         while (e > edge_ptr[i] && source[e - 1] != i)
             --e;
@@ -32,15 +34,16 @@ struct Graph {
     }
     float loop_weight(std::int32_t i) const
     {
+        if (loops == SelfLoops::as_given) return 0.0F;
         std::int32_t const e = loop(i);
         return e < 0 ? 1.0F : weight(e);
     }
-    /// f(edge, source) over the edges into i that are no loops, in order.
+    /// f(edge, source) over the edges into i, in order, without the one loop and those ignored for it.
     template <class F>
     void each_other(std::int32_t i, F&& f) const
     {
         for (std::int32_t e = edge_ptr[i]; e < edge_ptr[i + 1]; ++e)
-            if (source[e] != i) f(e, source[e]);
+            if (source[e] != i || loops == SelfLoops::as_given) f(e, source[e]);
     }
     float inverse_root(std::int32_t i) const
     {
@@ -83,7 +86,7 @@ void each_row(Graph const& graph, float const* root, std::int32_t i, F flush)
     graph.each_other(i, [&](std::int32_t e, std::int32_t j) {
         list.add(j, root[i] * graph.weight(e) * root[j]);
     });
-    list.add(i, root[i] * graph.loop_weight(i) * root[i]);
+    if (graph.loops == SelfLoops::add) list.add(i, root[i] * graph.loop_weight(i) * root[i]);
     list.flush();
 }
 
@@ -130,11 +133,12 @@ struct Weights {
     }
 };
 
-Graph graph_of(TensorRef const& edge_ptr, TensorRef const& source, TensorRef const& edge_weight)
+template <class Args>
+Graph graph_of(Args const& args)
 {
-    return {static_cast<std::int32_t const*>(edge_ptr.data),
-            static_cast<std::int32_t const*>(source.data),
-            static_cast<float const*>(edge_weight.data)};
+    return {static_cast<std::int32_t const*>(args.edge_ptr.data),
+            static_cast<std::int32_t const*>(args.source.data),
+            static_cast<float const*>(args.edge_weight.data), args.loops};
 }
 
 void add_row(float const* __restrict row, std::int64_t channels, double* __restrict sum)
@@ -150,7 +154,7 @@ void gcn_forward(Context& ctx, GcnArgs const& args)
     auto const u = args.u.view<float const, 2>();
     auto* const y = static_cast<float*>(args.y.data);
     auto const* const bias = static_cast<float const*>(args.bias.data);
-    Graph const graph = graph_of(args.edge_ptr, args.source, args.edge_weight);
+    Graph const graph = graph_of(args);
     std::int64_t const channels = u.shape[1];
     auto const root = ctx.scratch<float>(u.shape[0]);
     parallel_chunks(ctx, row_ptr.shape[0] - 1, kGraphsPerItem,
@@ -175,7 +179,7 @@ void gcn_backward(Context& ctx, GcnGradArgs const& args)
     auto const row_ptr = args.row_ptr.view<std::int32_t const, 1>();
     auto const dy = args.dy.view<float const, 2>();
     auto* const du = static_cast<float*>(args.du.data);
-    Graph const graph = graph_of(args.edge_ptr, args.source, args.edge_weight);
+    Graph const graph = graph_of(args);
     std::int64_t const channels = dy.shape[1];
     std::int64_t const graphs = row_ptr.shape[0] - 1;
     std::int64_t const items = (graphs + kGraphsPerItem - 1) / kGraphsPerItem;

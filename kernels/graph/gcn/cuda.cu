@@ -11,14 +11,21 @@ namespace {
 struct Graph {
     std::int32_t const *edge_ptr, *source;
     float const* edge_weight;  ///< null: ones
+    SelfLoops loops;
 
     __device__ float weight(std::int32_t e) const
     {
         return edge_weight == nullptr ? 1.0F : edge_weight[e];
     }
-    /// The loop that counts, or -1.
+    /// Whether an edge from j into i is the one loop of SelfLoops::add, or ignored for it.
+    __device__ bool apart(std::int32_t i, std::int32_t j) const
+    {
+        return j == i && loops == SelfLoops::add;
+    }
+    /// The one loop, if the edges hold it, or -1.
     __device__ std::int32_t loop(std::int32_t i) const
     {
+        if (loops == SelfLoops::as_given) return -1;
         std::int32_t e = edge_ptr[i + 1] - 1;
         while (e >= edge_ptr[i] && source[e] != i)
             --e;
@@ -26,6 +33,7 @@ struct Graph {
     }
     __device__ float loop_weight(std::int32_t i) const
     {
+        if (loops == SelfLoops::as_given) return 0.0F;
         std::int32_t const e = loop(i);
         return e < 0 ? 1.0F : weight(e);
     }
@@ -36,7 +44,7 @@ Graph graph_of(Args const& args)
 {
     return {static_cast<std::int32_t const*>(args.edge_ptr.data),
             static_cast<std::int32_t const*>(args.source.data),
-            static_cast<float const*>(args.edge_weight.data)};
+            static_cast<float const*>(args.edge_weight.data), args.loops};
 }
 
 /// What both passes need of every node, one thread each.
@@ -47,7 +55,7 @@ struct Roots {
     {
         double degree = 0;
         for (std::int32_t e = graph.edge_ptr[i]; e < graph.edge_ptr[i + 1]; ++e)
-            if (graph.source[e] != i) degree += static_cast<double>(graph.weight(e));
+            if (!graph.apart(i, graph.source[e])) degree += static_cast<double>(graph.weight(e));
         float const w = graph.loop_weight(i);
         degree += static_cast<double>(w);
         float const s = degree > 0 ? static_cast<float>(1 / std::sqrt(degree)) : 0.0F;
@@ -105,10 +113,10 @@ struct Gather {
             }
             for (std::int32_t place = edges.begin(i); place < edges.end(i); ++place) {
                 std::int32_t const j = edges.other(place);
-                if (j == i) continue;
+                if (graph.apart(i, j)) continue;
                 add_row(j, own * graph.weight(edges.edge(place)) * root[j], c, sum);
             }
-            add_row(i, loop[i], c, sum);
+            if (graph.loops == SelfLoops::add) add_row(i, loop[i], c, sum);
 #pragma unroll
             for (int v = 0; v < kVectors; ++v)
                 if (c + v * kWarp < channels) out[i * channels + c + v * kWarp] = sum[v];
@@ -154,7 +162,7 @@ struct WeightGradient {
         double sum = 0;
         for (std::int32_t place = edges.begin(i); place < edges.end(i); ++place) {
             std::int32_t const j = edges.other(place), e = edges.edge(place);
-            if (j == i) continue;
+            if (graph.apart(i, j)) continue;
             sum += static_cast<double>(of_edge[e]) * static_cast<double>(graph.weight(e))
                    * static_cast<double>(root[j]);
         }
@@ -169,7 +177,7 @@ struct WeightGradient {
         double const all = pull(Into{graph}, i) + pull(out, i) + of_loops;
         auto const through_degree = static_cast<float>(-0.5 * s * s * s * all);
         for (std::int32_t e = graph.edge_ptr[i]; e < graph.edge_ptr[i + 1]; ++e)
-            if (graph.source[e] != i || e == loop)
+            if (!graph.apart(i, graph.source[e]) || e == loop)
                 dw[e] += of_edge[e] * root[i] * root[graph.source[e]] + through_degree;
     }
 };

@@ -156,7 +156,7 @@ class TreeBuilder {
     float const* x_;
     std::int32_t* order_;
     int points_, dims_, leaves_;
-    Scratch<float> box_, position_;
+    Block<float> box_, position_;
 };
 
 void search_tree(Context& ctx, Task const& task, std::int64_t begin, std::int64_t end)

@@ -1,37 +1,37 @@
 #include "kernels/loss/bce_probability.hpp"
 
-#include "kernels/check.hpp"
+#include "kernels/loss/events/events.hpp"
 
 namespace calofuse {
 namespace {
-void check(TensorRef const& p, TensorRef const& target, TensorRef const& weight, double clip)
+template <class Args>
+void check_inputs(Args const& args)
 {
-    bool const is_column = p.rank == 1 || (p.rank == 2 && p.shape[1] == 1);
-    CALOFUSE_CHECK(is_column && p.dtype == DType::f32, "p is " << p.describe());
-    CALOFUSE_CHECK(!p.empty() || p.size() == 0, "p has no memory");
-    check_tensor(target.reshaped({target.size()}), DType::f32, {p.size()}, "target");
-    if (!weight.empty())
-        check_tensor(weight.reshaped({weight.size()}), DType::f32, {p.size()}, "weight");
-    CALOFUSE_CHECK(clip > 0 && clip < 0.5, "clip " << clip);
+    CALOFUSE_CHECK(args.x.rank == 1 || (args.x.rank == 2 && args.x.shape[1] == 1),
+                   "x is " << args.x.describe() << ", wanted (N) or (N, 1)");
+    check_elements(args.x, DType::f32, args.x.size(), "x");
+    check_elements(args.target, DType::f32, args.x.size(), "target");
+    check_events(args);
+    CALOFUSE_CHECK(args.clip > 0 && args.clip < 0.5,
+                   "clip=" << args.clip << " (must be in (0, 0.5))");
 }
 }  // namespace
 
 void bce_probability_forward(Context& ctx, BceProbabilityArgs const& args)
 {
-    check(args.p, args.target, args.weight, args.clip);
-    check_tensor(args.loss, DType::f32, {1}, "loss");
+    check_inputs(args);
+    check_losses(args, args.loss, "loss");
     on_backend(
-        ctx, "bce_probability_forward", [&] { cpu::bce_probability_forward(ctx, args); },
+        ctx, "bce_probability", [&] { cpu::bce_probability_forward(ctx, args); },
         [&] { cuda::bce_probability_forward(ctx, args); });
 }
 
 void bce_probability_backward(Context& ctx, BceProbabilityGradArgs const& args)
 {
-    check(args.p, args.target, args.weight, args.clip);
-    if (!args.dloss.empty()) check_tensor(args.dloss, DType::f32, {1}, "dloss");
-    check_like(args.dp, args.p, "dp", "p");
+    check_inputs(args);
+    check_gradient(args);
     on_backend(
-        ctx, "bce_probability_backward", [&] { cpu::bce_probability_backward(ctx, args); },
+        ctx, "bce_probability", [&] { cpu::bce_probability_backward(ctx, args); },
         [&] { cuda::bce_probability_backward(ctx, args); });
 }
 }  // namespace calofuse

@@ -5,26 +5,25 @@
 #include <cmath>
 
 #include "kernels/loss/cross_entropy.hpp"
+#include "kernels/loss/events/events.hpp"
 
 namespace calofuse {
-struct CrossEntropyEvents {
-    float const* logits;
+struct CrossEntropyEvents : LossEvents {
+    float const* x;
     std::int32_t const* target;
-    float const *weight, *class_weight;  ///< null: 1
-    std::int64_t events, classes;
-    bool mean;
-    double hit, miss;  ///< smoothed target of the right class and of another
+    float const* class_weight;  ///< null: 1
+    std::int64_t classes;
+    double hit, miss;                ///< smoothed target of the right class and of another
+    double const* summed = nullptr;  ///< sum of the targets' class weights, where it divides
 
     /// Of CrossEntropyArgs or CrossEntropyGradArgs.
     template <class Args>
     explicit CrossEntropyEvents(Args const& args)
-        : logits(args.logits.template flat<float const>().data)
+        : LossEvents(args)
+        , x(args.x.template flat<float const>().data)
         , target(args.target.template flat<std::int32_t const>().data)
-        , weight(args.weight.template flat<float const>().data)
         , class_weight(args.class_weight.template flat<float const>().data)
-        , events(args.logits.shape[0])
-        , classes(args.logits.shape[1])
-        , mean(args.reduction == Reduction::mean)
+        , classes(args.x.shape[1])
     {
         auto const s = static_cast<double>(args.label_smoothing);
         auto const count = static_cast<double>(classes);
@@ -33,15 +32,16 @@ struct CrossEntropyEvents {
         miss = uniform ? s / count : s / (count - 1);
     }
 
-    /// Whether the loss is divided by a sum over the events of class_weight_of(target[n]).
+    /// Whether the loss is divided by `summed`, the sum of class_weight_at(n) over the events.
     CALOFUSE_HD bool sums_class_weights() const
     {
-        return mean && class_weight != nullptr && events > 0;
+        return reduction == Reduction::mean && class_weight != nullptr;
     }
-    /// What it is divided by elsewhere.
-    CALOFUSE_HD double plain_divisor() const
+    /// What the sum of all losses is divided by; 1 where no event has a weight.
+    CALOFUSE_HD double over() const
     {
-        return mean && events > 0 ? static_cast<double>(events) : 1.0;
+        if (summed == nullptr) return LossEvents::over();
+        return *summed > 0 ? *summed : 1.0;
     }
     CALOFUSE_HD double class_weight_of(std::int64_t c) const
     {
@@ -53,8 +53,8 @@ struct CrossEntropyEvents {
         CALOFUSE_HD Event(CrossEntropyEvents const& all, std::int64_t n)
             : all_(all)
             , target_(all.target[n])
-            , z_(all.logits + n * all.classes)
-            , weight_(all.weight == nullptr ? 1.0 : static_cast<double>(all.weight[n]))
+            , z_(all.x + n * all.classes)
+            , weight_(all.weight_of(n))
         {
             float top = z_[0];
             for (std::int64_t c = 1; c < all.classes; ++c)
@@ -82,7 +82,7 @@ struct CrossEntropyEvents {
                 sum += share(c);
             return sum;
         }
-        /// d loss / d z[c]; all = all_shares()
+        /// d loss / d x[c]; all = all_shares()
         CALOFUSE_HD double slope(std::int64_t c, double all) const
         {
             return weight_ * (all * std::exp(log_p(c)) - share(c));
@@ -106,5 +106,7 @@ struct CrossEntropyEvents {
         double highest_ = 0, log_sum_ = 0;
     };
     CALOFUSE_HD Event at(std::int64_t n) const { return {*this, n}; }
+    CALOFUSE_HD double loss(std::int64_t n) const { return at(n).loss(); }
+    CALOFUSE_HD double class_weight_at(std::int64_t n) const { return class_weight_of(target[n]); }
 };
 }  // namespace calofuse

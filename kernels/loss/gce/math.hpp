@@ -4,28 +4,24 @@
 
 #include <cmath>
 
+#include "kernels/loss/events/events.hpp"
 #include "kernels/loss/gce.hpp"
 
 namespace calofuse {
-struct GceEvents {
-    float const* logits;
+struct GceEvents : LossEvents {
+    float const* x;
     std::int32_t const* target;
-    float const* weight;  ///< null: 1
-    std::int64_t events, classes;
+    std::int64_t classes;
     double q;
-    double divisor;
 
     /// Of GceArgs or GceGradArgs.
     template <class Args>
     explicit GceEvents(Args const& args)
-        : logits(args.logits.template flat<float const>().data)
+        : LossEvents(args)
+        , x(args.x.template flat<float const>().data)
         , target(args.target.template flat<std::int32_t const>().data)
-        , weight(args.weight.template flat<float const>().data)
-        , events(args.logits.shape[0])
-        , classes(args.logits.shape[1])
+        , classes(args.x.shape[1])
         , q(static_cast<double>(args.q))
-        , divisor(args.reduction == Reduction::mean && events > 1 ? static_cast<double>(events)
-                                                                  : 1.0)
     {}
 
     class Event {
@@ -33,8 +29,8 @@ struct GceEvents {
         CALOFUSE_HD Event(GceEvents const& all, std::int64_t n)
             : classes_(all.classes)
             , target_(all.target[n])
-            , z_(all.logits + n * all.classes)
-            , weight_(all.weight == nullptr ? 1.0 : static_cast<double>(all.weight[n]))
+            , z_(all.x + n * all.classes)
+            , weight_(all.weight_of(n))
             , q_(all.q)
         {
             float top = z_[0];
@@ -46,7 +42,7 @@ struct GceEvents {
             log_sum_ = std::log(log_sum_) + highest;
         }
         CALOFUSE_HD double loss() const { return -weight_ * std::expm1(q_ * log_p(target_)) / q_; }
-        /// d loss / d z[c]
+        /// d loss / d x[c]
         CALOFUSE_HD double slope(std::int64_t c) const
         {
             std::int64_t const of = classes_ > 1 ? c : 1;  // the one logit is that of class 1
@@ -69,5 +65,6 @@ struct GceEvents {
         double log_sum_ = 0;  ///< log of the sum of exp(z)
     };
     CALOFUSE_HD Event at(std::int64_t n) const { return {*this, n}; }
+    CALOFUSE_HD double loss(std::int64_t n) const { return at(n).loss(); }
 };
 }  // namespace calofuse

@@ -1,26 +1,22 @@
-#include "kernels/device/device_sum.cuh"
+#include "kernels/loss/events/device.cuh"
 #include "kernels/loss/regression/math.hpp"
 
-// A thread a value, in double. 8 B a value forward, 16 B backward.
+// 8 B per value forward, a thread per event; 16 B backward, a thread per value.
 namespace calofuse::cuda {
 void regression_loss_forward(Context& ctx, RegressionLossArgs const& args)
 {
-    RegressionValues const v(args);
-    float* const loss = args.loss.flat<float>().data;
-    device_sum(
-        ctx, "regression_loss_forward", v.count,
-        [=] __device__(std::int64_t i) { return v.loss(i); },
-        [=] __device__(double sum) { loss[0] = static_cast<float>(sum); });
+    write_losses(ctx, "regression_loss_forward", RegressionEvents(args), args.loss);
 }
 
 void regression_loss_backward(Context& ctx, RegressionLossGradArgs const& args)
 {
-    RegressionValues const v(args);
+    RegressionEvents const e(args);
     float const* const dloss = args.dloss.flat<float const>().data;
     float* const dx = args.dx.flat<float>().data;
-    for_each(ctx, "regression_loss_backward", v.count, [=] __device__(std::int64_t i) {
-        double const outer = dloss == nullptr ? 1.0 : static_cast<double>(dloss[0]);
-        dx[i] += static_cast<float>(outer * v.slope(i));
+    for_each(ctx, "regression_loss_backward", args.x.size(), [=] __device__(std::int64_t i) {
+        std::int64_t const n = i / e.width;
+        if (n >= e.valid()) return;
+        dx[i] += static_cast<float>(e.outer(dloss, n) * e.slope(i) / e.over());
     });
 }
 }  // namespace calofuse::cuda

@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "kernels/metric/auc.hpp"
-#include "runtime/score_order.hpp"
+#include "runtime/scores/score_order.hpp"
 
 namespace calofuse::cpu {
 namespace {

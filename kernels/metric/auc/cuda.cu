@@ -8,7 +8,7 @@
 #include "kernels/device/launch.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/metric/auc.hpp"
-#include "runtime/score_key.hpp"
+#include "runtime/scores/score_key.hpp"
 
 namespace calofuse::cuda {
 namespace {
@@ -163,7 +163,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class Weights>
-void area(Context& ctx, Scratch<Key> const& key, Weights const& weights, double* auc)
+void area(Context& ctx, Block<Key> const& key, Weights const& weights, double* auc)
 {
     using Sums = Partial<typename Weights::Sum>;
     std::int64_t const events = key.size();
@@ -187,8 +187,8 @@ void with_storage(Context& ctx, Sort const& sort)
 }
 
 void weighted_area(Context& ctx,
-                   Scratch<Key> const& unsorted,
-                   Scratch<Key> const& key,
+                   Block<Key> const& unsorted,
+                   Block<Key> const& key,
                    float const* weight,
                    double* auc)
 {

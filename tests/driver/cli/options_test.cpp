@@ -3,6 +3,8 @@
 
 #include "driver/cli/settings.hpp"
 #include "driver/commands/describe.hpp"
+#include "driver/focalh/commands/describe.hpp"
+#include "models/registry.hpp"
 #include "runtime/error.hpp"
 
 namespace calofuse::test {
@@ -23,6 +25,7 @@ struct Fake {
     ReportArgs report;
     DisplayArgs display;
     ProfileArgs profile;
+    DoctorArgs doctor;
 
     template <class Args>
     Function<Args> note(Args& into)
@@ -49,7 +52,7 @@ struct Fake {
             session = s;
             return 7;
         };
-        add_doctor(line, plain);
+        add_doctor(line, note(doctor));
         add_config(line, plain);
     }
     void run(std::vector<std::string> const& words) { ASSERT_EQ(line.run(words), 7); }
@@ -120,7 +123,7 @@ TEST(Options, defaults_of_the_contract)
     EXPECT_EQ(fake.evaluate.checkpoint, "best");
     EXPECT_FALSE(fake.session.global.json);
     EXPECT_EQ(fake.session.global.verbosity, 0);
-    Options const options(program_schema());
+    Options const options(with_extra(find_model("hybrid").schema()));
     EXPECT_EQ(options.get_int("general.seed"), 1);
     EXPECT_EQ(options.get_int("train.epochs"), 75);
     EXPECT_EQ(options.get_int("train.patience"), 15);
@@ -282,7 +285,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{train({"a\xe2\x82"}), "CF-CLI-06", "UTF-8"},
         BadLine{train(std::vector<std::string>(100001, "x")), "CF-CLI-06", "at most 100000"},
         BadLine{train(std::vector<std::string>(50000, "x")), "CF-CLI-02", "'x'"},
-        BadLine{{"convert", "--out", "a.h5"}, "CF-CLI-05", "INPUT"},
         BadLine{{"convert", "in"}, "CF-CLI-05", "--out"},
         BadLine{{"convert", "--out", "a.h5", ""}, "CF-CLI-03", "empty"},
         BadLine{{"convert", "--out", "a.h5", "in", "--out-of-range", "clamp"}, "CF-CLI-04", "clip"},

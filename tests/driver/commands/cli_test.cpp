@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{{""}, 64, "CF-CLI-02"},
                     Bad{{"--"}, 64, "CF-CLI-05"},
                     Bad{{"dctor"}, 64, "CF-CLI-02"},
+                    Bad{{"convert", "--out", "a.h5"}, 64, "CF-CLI-05"},  // needs INPUT
                     Bad{{"doctor", "--jsn"}, 64, "CF-CLI-01"},
                     Bad{{"doctor", "more"}, 64, "CF-CLI-02"},
                     Bad{{"doctor", "--seed"}, 64, "CF-CLI-03"},
@@ -101,8 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{{"config", "dump", "--set", "train.epochs"}, 78, "CF-CFG-08"},
         Bad{{"config", "dump", "--set", "=3"}, 78, "CF-CFG-08"},
         Bad{{"config", "dump", "--set", "general.seed=2", "--seed", "3"}, 78, "CF-CFG-05"},
-        Bad{{"config", "dump", "--config", "none.toml"}, 66, "CF-CFG-10"},
-        Bad{{"config", "dump", "--config", "empty"}, 66, "CF-CFG-10"},
+        Bad{{"config", "dump", "--config", "none.toml"}, 66, "CF-CFG-13"},
+        Bad{{"config", "dump", "--config", "empty"}, 66, "CF-CFG-13"},
         Bad{{"config", "dump", "--config", "bad.toml"}, 78, "CF-CFG-01"},
         Bad{{"config", "dump", "--config", "unknown.toml"}, 78, "CF-CFG-02"},
         Bad{{"config", "dump", "--config", "type.toml"}, 78, "CF-CFG-03"},

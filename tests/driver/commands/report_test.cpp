@@ -7,10 +7,12 @@
 
 #include "driver/cli/settings.hpp"
 #include "driver/commands/commands.hpp"
+#include "driver/focalh/commands/commands.hpp"
 #include "driver/focalh/event_pictures.hpp"
 #include "driver/focalh/hit_view.hpp"
-#include "driver/judge/evaluation.hpp"
-#include "driver/train/store_scorer.hpp"
+#include "driver/focalh/predictions.hpp"
+#include "driver/judge/predictions.hpp"
+#include "driver/train/trained_model.hpp"
 #include "io/store/store.hpp"
 #include "models/registry.hpp"
 #include "tests/support/synthetic_run.hpp"
@@ -31,9 +33,9 @@ struct Disk {
     SyntheticRun run{
         .epochs = 2, .events_per_file = 3, .electron_gev = {60, 100}, .hadron_gev = {80, 200}};
     Disk() { run.store = folder / "beam.h5"; }
-    EventSet events() const
+    Dataset events() const
     {
-        EventSet out = synthetic_events(run);
+        Dataset out = synthetic_events(run);
         for (SourceFile& file : out.files) {
             file.sha256 = std::string(64, '0');
             file.counts.read = file.counts.written = file.num_events;
@@ -109,8 +111,8 @@ TEST(DisplayCommand, draws_cells_and_scores)
     XmlScan const scan = scan_xml(text_of(out));
     EXPECT_EQ(scan.error, "");
     EXPECT_GE(scan.elements.at("rect"), 2 * kNumCells);
-    EventSet const events = disk.events();
-    auto const charges = cell_charges(events, 59, events.pedestals);
+    Dataset const events = disk.events();
+    auto const charges = cell_charges(events, 59, FocalhEvents(events).pedestals);
     double total = 0;
     for (double const q : charges)
         total += q;
@@ -120,7 +122,10 @@ TEST(DisplayCommand, draws_cells_and_scores)
     EXPECT_TRUE(holds("electron, 60 GeV"));
     EXPECT_TRUE(holds("hadron, 200 GeV"));
     EXPECT_TRUE(holds(fmt::format("sum {:.0f} ADC", total)));  // not a test event: no score
-    float const score = read_predictions(disk.folder / "run/predictions_test.csv")[0].score;
+    float const score = event_predictions(read_predictions(disk.folder / "run/predictions_test.csv",
+                                                           electron_task()),
+                                          electron_task())[0]
+                            .score;
     EXPECT_NE(text_of(out).find(fmt::format("score {:.4f}, sum", score)), std::string::npos);
 }
 
@@ -128,16 +133,16 @@ TEST(DisplayCommand, asks_the_model_of_the_run_where_it_is_there)
 {
     Disk const disk;
     std::string const digest = disk.write();
-    EventSet const events = read_store(disk.run.store);
+    Dataset const events = read_store(disk.run.store);
     std::string const out = disk.folder / "e.svg";
     Context ctx = Context::cpu(1);
     std::filesystem::create_directories(disk.folder / "run/checkpoints");
     for (char const* name : {"hybrid", "gatv2"}) {
         Options settings(with_extra(find_model(name).schema()));
-        InputScaling scaling;
-        scaling.pedestals = events.pedestals;
-        Checkpoint saved(name, settings, scaling);
-        saved.store(find_model(name).make(ctx, settings, 4)->parameters());
+        Checkpoint saved(name, settings, electron_task());
+        auto const model = find_model(name).make(ctx, events, electron_task(), settings, 4);
+        model->fit(events, std::vector<std::int32_t>{0, 59});
+        saved.store(model->parameters());
         saved.set_progress({{"data_sha256", digest}});
         saved.write(disk.folder / "run/checkpoints/best.safetensors");
         write_text(disk.folder / "run/config.toml", "");
@@ -149,9 +154,10 @@ TEST(DisplayCommand, asks_the_model_of_the_run_where_it_is_there)
         std::string const picture = text_of(out);
         EXPECT_EQ(scan_xml(picture).error, "");
         std::vector<std::int32_t> const rows = {7, 59};
-        auto const logits = StoreScorer(ctx, saved, events, {}).logits(rows);
-        for (float const score : scored_events(events, rows, logits).score)
-            EXPECT_NE(picture.find(fmt::format("score {:.4f}, sum", score)), picture.npos) << name;
+        Predictions const said = TrainedModel(ctx, saved, events, nullptr).predict(rows);
+        for (Prediction const& p : event_predictions(said, electron_task()))
+            EXPECT_NE(picture.find(fmt::format("score {:.4f}, sum", p.score)), picture.npos)
+                << name;
         bool const has_hits = is_hit_network(name);
         EXPECT_EQ(picture.find("class=\"hm\"") != picture.npos, has_hits);
         EXPECT_EQ(picture.find("× even share") != picture.npos, has_hits);

@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
-#include "driver/judge/evaluation.hpp"
+#include "driver/focalh/sections.hpp"
 #include "driver/report/report.hpp"
-#include "driver/train/store_scorer.hpp"
+#include "driver/train/trained_model.hpp"
 #include "tests/support/synthetic_run.hpp"
 #include "tests/support/toy_run.hpp"
 #include "tests/support/xml_check.hpp"
@@ -19,13 +19,14 @@ namespace {
 constexpr std::int32_t kEmpty = 3, kOneHit = 5;  // rows
 
 /// Simulated events, one of them without a hit and one with a single one.
-EventSet some_events()
+Dataset some_events()
 {
-    EventSet set = simulated_events(20);
+    Dataset set = simulated_events(20);
+    auto const adc = set.columns.at("adc").values<std::uint16_t>();
     for (std::int32_t const row : {kEmpty, kOneHit})
-        std::fill_n(set.adc.begin() + row * kNumChannels, kNumChannels, std::uint16_t{60});
-    auto const channel = static_cast<std::size_t>(set.map.cells[110].channel);
-    set.adc[static_cast<std::size_t>(kOneHit) * kNumChannels + channel] = 4000;
+        std::fill_n(adc.begin() + row * kNumChannels, kNumChannels, std::uint16_t{60});
+    auto const channel = static_cast<std::size_t>(FocalhEvents(set).map.cells[110].channel);
+    adc[static_cast<std::size_t>(kOneHit) * kNumChannels + channel] = 4000;
     return set;
 }
 
@@ -37,15 +38,15 @@ Options small_settings(std::string const& model)
     return s;
 }
 
-Checkpoint untrained(Context& ctx, std::string const& model, EventSet const& events)
+Checkpoint untrained(Context& ctx, std::string const& model, Dataset const& events)
 {
     Options const settings = small_settings(model);
-    InputScaling scaling;
-    scaling.pedestals.assign(kNumChannels, 60.0F);
-    scaling.energy_mean = 5000;
-    scaling.energy_std = 2000;
-    Checkpoint out(model, settings, scaling);
-    out.store(find_model(model).make(ctx, settings, 4)->parameters());
+    Task const task = electron_task();
+    Checkpoint out(model, settings, task);
+    auto const network = find_model(model).make(ctx, events, task, settings, 4);
+    Parameters& parameters = network->parameters();
+    parameters.upload(parameters.find(kPedestalState), std::vector<float>(kNumChannels, 60.0F));
+    out.store(parameters);
     out.set_progress({{"data_sha256", events.sha256}});
     return out;
 }
@@ -55,17 +56,20 @@ CellImage image_of(HitView const& view, HitViewer const& viewer)
     return {std::vector<double>(kNumCells, 20.0), hit_captions(view, viewer), view.overlay};
 }
 
-/// Predictions of these rows as train writes them.
-std::vector<Prediction> predictions_of(EventSet const& events, HitViewer& viewer)
+/// In place of those of the run: what the network says of these events.
+void set_predictions(ReportData& data, Dataset const& set, HitViewer& viewer)
 {
-    std::vector<Prediction> out;
-    for (std::int32_t row = 0; row < events.size(); ++row) {
-        auto const i = static_cast<std::size_t>(row);
-        out.push_back({events.file_id[i], events.event_index[i], viewer.view(row).score,
-                       static_cast<Label>(events.label[i]),
-                       static_cast<double>(events.energy_gev[i])});
-    }
-    return out;
+    FocalhEvents const events(set);
+    Predictions& p = data.predictions;
+    p.file_id = set.file_id;
+    p.event_index = set.event_index;
+    std::vector<float> logit;
+    for (std::int32_t row = 0; row < events.size(); ++row)
+        logit.push_back(viewer.view(row).logit);
+    p.output = make_column<float>({.name = "output", .shape = {1}, .names = {"logit"}}, logit);
+    p.beside = {make_column<std::uint8_t>({.name = "label"}, events.label),
+                make_column<float>({.name = "energy_gev"}, events.energy_gev)};
+    data.judgement = judge(p, data.task);
 }
 }  // namespace
 
@@ -79,30 +83,31 @@ TEST(HitView, only_networks_on_hits_have_one)
 
 TEST(HitView, score_is_that_of_evaluate)
 {
-    EventSet const events = some_events();
+    Dataset const events = some_events();
     Context ctx = Context::cpu();
     std::vector<std::int32_t> rows(static_cast<std::size_t>(events.size()));
     for (std::size_t i = 0; i < rows.size(); ++i)
         rows[i] = static_cast<std::int32_t>(i);
     for (char const* name : {"gat", "gatv2", "edge_conv", "gcn", "gravnet"}) {
         Checkpoint const checkpoint = untrained(ctx, name, events);
-        auto const logits = StoreScorer(ctx, checkpoint, events, {}).logits(rows);
-        auto const scores = scored_events(events, rows, logits).score;
-        HitViewer viewer(ctx, checkpoint, events, {});
+        Predictions const said = TrainedModel(ctx, checkpoint, events, nullptr).predict(rows);
+        auto const logits = said.output.values<float>();
+        auto const scored = event_predictions(said, electron_task());
+        HitViewer viewer(ctx, checkpoint, events);
         for (std::size_t i = 0; i < rows.size(); i += 3) {
             HitView const view = viewer.view(rows[i]);
             EXPECT_EQ(view.logit, logits[i]) << name;
-            EXPECT_EQ(view.score, scores[i]) << name;
+            EXPECT_EQ(view.score, scored[i].score) << name;
         }
     }
 }
 
 TEST(HitView, attention_into_a_hit_and_its_loop_sum_to_one)
 {
-    EventSet const events = some_events();
+    Dataset const events = some_events();
     Context ctx = Context::cpu();
     for (char const* name : {"gat", "gatv2"}) {
-        HitViewer viewer(ctx, untrained(ctx, name, events), events, {});
+        HitViewer viewer(ctx, untrained(ctx, name, events), events);
         std::size_t edges_seen = 0;
         for (std::int32_t row = 0; row < events.size(); ++row) {
             HitView const view = viewer.view(row);
@@ -135,9 +140,9 @@ TEST(HitView, attention_into_a_hit_and_its_loop_sum_to_one)
 
 TEST(HitView, numbers_of_hits_are_those_of_the_views)
 {
-    EventSet const events = some_events();
+    Dataset const events = some_events();
     Context ctx = Context::cpu();
-    HitViewer viewer(ctx, untrained(ctx, "gcn", events), events, {});
+    HitViewer viewer(ctx, untrained(ctx, "gcn", events), events);
     std::vector<std::int32_t> rows;
     for (int i = 0; i < 150; ++i)  // more than are counted at a time
         rows.push_back(static_cast<std::int32_t>((i * 7) % events.size()));
@@ -149,10 +154,10 @@ TEST(HitView, numbers_of_hits_are_those_of_the_views)
 
 TEST(HitView, every_event_can_be_drawn)
 {
-    EventSet const events = some_events();
+    Dataset const events = some_events();
     Context ctx = Context::cpu();
     for (char const* name : {"gat", "edge_conv", "gravnet"}) {
-        HitViewer viewer(ctx, untrained(ctx, name, events), events, {});
+        HitViewer viewer(ctx, untrained(ctx, name, events), events);
         struct Case {
             std::int32_t row;
             std::size_t hits;
@@ -169,23 +174,23 @@ TEST(HitView, every_event_can_be_drawn)
             EXPECT_EQ(view.loop.size(), viewer.has_attention() ? c.hits : 0U) << name;
             CellImage const image = image_of(view, viewer);
             std::string const svg =
-                draw_cell_images("one", {&image, 1}, events.map, 1, 260).document();
+                draw_cell_images("one", {&image, 1}, FocalhEvents(events).map, 1, 260).document();
             EXPECT_EQ(scan_xml(svg).error, "") << name;
             EXPECT_EQ(svg.find("nan"), svg.npos) << name;
         }
         HitView const view = viewer.view(70);
         CellImage const image = image_of(view, viewer);
-        XmlScan const scan =
-            scan_xml(draw_cell_images("one", {&image, 1}, events.map, 1, 260).document());
+        XmlScan const scan = scan_xml(
+            draw_cell_images("one", {&image, 1}, FocalhEvents(events).map, 1, 260).document());
         EXPECT_EQ(scan.error, "") << name;
         EXPECT_EQ(static_cast<std::size_t>(scan.elements.at("circle")),
                   view.overlay.position.size());
         EXPECT_EQ(view.overlay.edges.empty(), viewer.learns_edges()) << name;
         EXPECT_EQ(view.attention.empty(), !viewer.has_attention()) << name;
     }
-    HitViewer viewer(ctx, untrained(ctx, "gcn", events), events, {});
+    HitViewer viewer(ctx, untrained(ctx, "gcn", events), events);
     EXPECT_THROW(viewer.view(static_cast<std::int32_t>(events.size())), Error);
-    EXPECT_THROW(HitViewer(ctx, untrained(ctx, "hybrid", events), events, {}), Error);
+    EXPECT_THROW(HitViewer(ctx, untrained(ctx, "hybrid", events), events), Error);
 }
 
 TEST(ReportHits, bins_hold_every_event_once)
@@ -248,15 +253,15 @@ TEST(ReportHits, page_has_figures_and_attention_on_mistakes)
 {
     TempFolder const folder;
     write_synthetic_run(folder / "run", {.epochs = 2, .events_per_file = 3});
-    ReportData data = read_run(folder / "run");
-    EventSet events = some_events();
-    events.pedestals.assign(kNumChannels, 60.0F);
+    ReportData data = read_run(folder / "run", electron_task());
+    Dataset set = some_events();
+    set_focalh_constants(set, FocalhEvents(set).map, std::vector<float>(kNumChannels, 60.0F));
+    FocalhEvents const events(set);
     ReportHits hits;
     hits.ctx = std::make_unique<Context>(Context::cpu(1));
-    hits.viewer = std::make_unique<HitViewer>(*hits.ctx, untrained(*hits.ctx, "gat", events),
-                                              events, std::vector<float>{});
-    data.predictions = predictions_of(events, *hits.viewer);
-    std::string const html = report_html(data, &events, "", hits);
+    hits.viewer = std::make_unique<HitViewer>(*hits.ctx, untrained(*hits.ctx, "gat", set), set);
+    set_predictions(data, set, *hits.viewer);
+    std::string const html = report_html(data, focalh_sections(data, &events, "", hits));
     XmlScan const scan = scan_xml(html);
     EXPECT_EQ(scan.error, "");
     for (std::string const& text : scan.texts)
@@ -267,17 +272,17 @@ TEST(ReportHits, page_has_figures_and_attention_on_mistakes)
         EXPECT_NE(html.find(text), html.npos) << text;
     EXPECT_NE(html.find("class=\"hm\""), html.npos);
     EXPECT_NE(html.find("class=\"ed w4\""), html.npos);
-    EXPECT_EQ(html, report_html(data, &events, "", hits));
+    EXPECT_EQ(html, report_html(data, focalh_sections(data, &events, "", hits)));
 
     // What hybrid runs get, and runs whose model is gone.
-    std::string const plain = report_html(data, &events, "");
+    std::string const plain = report_html(data, focalh_sections(data, &events, ""));
     EXPECT_EQ(plain.find("number of hits"), plain.npos);
     EXPECT_EQ(plain.find("class=\"hm\""), plain.npos);
     EXPECT_EQ(read_report_hits(data, &events).why_not, "");
     data.model = "gat";
     ReportHits const gone = read_report_hits(data, &events);
     EXPECT_EQ(gone.viewer, nullptr);
-    std::string const said = report_html(data, &events, "", gone);
+    std::string const said = report_html(data, focalh_sections(data, &events, "", gone));
     EXPECT_EQ(scan_xml(said).error, "");
     EXPECT_NE(said.find("Figures about hits are left out"), said.npos);
     EXPECT_NE(read_report_hits(data, nullptr).why_not, "");

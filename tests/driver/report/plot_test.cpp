@@ -98,8 +98,8 @@ TEST(Plot, shows_what_it_was_given)
     Plot plot("Loss <by epoch>", {.label = "epoch", .whole = true}, {.label = "loss"});
     plot.line({1, 2, 3, 4}, {0.5, 0.4, 0.3, 0.2}, Ink::training, "training & more");
     plot.dashed_line({1, 2, 3, 4}, {0.6, 0.5, 0.45, 0.4}, Ink::validation, "validation");
-    plot.markers({1, 2}, {0.4, 0.3}, {0.35, 0.25}, {0.45, 0.35}, Ink::electron, "points");
-    plot.band({1, 2, 3}, {0.3, 0.3, 0.3}, {0.4, 0.4, 0.4}, Ink::hadron);
+    plot.markers({1, 2}, {0.4, 0.3}, {0.35, 0.25}, {0.45, 0.35}, Ink::signal, "points");
+    plot.band({1, 2, 3}, {0.3, 0.3, 0.3}, {0.4, 0.4, 0.4}, Ink::background);
     plot.steps({1, 2, 3}, {0.3, 0.4}, Ink::neutral, "counts");
     plot.vertical_guide(3, "best");
     plot.horizontal_guide(0.25, "target");
@@ -130,7 +130,7 @@ TEST(Plot, gaps_single_points_and_nothing_at_all)
         Plot empty("empty", {.label = "x", .scale = scale}, {.label = "y", .scale = scale});
         empty.line({}, {}, Ink::accent, "nothing");
         empty.line({1, 2}, {nan, INFINITY}, Ink::neutral, "not finite");
-        empty.steps({0, 1, 2}, {0, 0}, Ink::hadron, "zero counts");
+        empty.steps({0, 1, 2}, {0, 0}, Ink::background, "zero counts");
         EXPECT_EQ(scan_xml(empty.draw().element()).error, "");
     }
     Plot constant("constant", {.label = "x"}, {.label = "y"});

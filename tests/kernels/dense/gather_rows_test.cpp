@@ -1,32 +1,33 @@
 #include "kernels/dense/gather_rows.hpp"
 
-#include "tests/support/backend_test.hpp"
+#include "tests/support/operator_case.hpp"
 #include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
-TEST(GatherRows, repeats_rows_and_adds_their_gradients)
+TEST(GatherRows, keeps_the_promises_of_an_operator)
 {
-    Context ctx = make_context();
     std::vector<std::int32_t> const index = {0, 0, 2, 1, 2, 0};
-    auto const x = random_values(3 * 5, 1);
-    auto const dy = random_values(6 * 5, 2);
-    OnDevice<float> d_x(ctx, x, {3, 5}), d_y(ctx, std::vector<float>(30), {6, 5}),
-        d_dy(ctx, dy, {6, 5});
-    OnDevice<float> d_dx(ctx, std::vector<float>(15, 1.0F), {3, 5});
-    OnDevice<std::int32_t> d_index(ctx, index, {6});
-    gather_rows_forward(ctx, {.x = d_x.ref(), .index = d_index.ref(), .y = d_y.ref()});
-    gather_rows_backward(ctx, {.dy = d_dy.ref(), .index = d_index.ref(), .dx = d_dx.ref()});
-
-    std::vector<double> want_y(30), want_dx(15, 1.0);
-    for (std::size_t r = 0; r < 6; ++r) {
-        for (std::size_t c = 0; c < 5; ++c) {
-            auto const from = static_cast<std::size_t>(index[r]) * 5 + c;
-            want_y[r * 5 + c] = x[from];
-            want_dx[from] += dy[r * 5 + c];
-        }
-    }
-    expect_close(d_y.fetch(), want_y, 1e-30, 0);
-    expect_close(d_dx.fetch(), want_dx, 1e-6, 0);
+    OperatorCase{}
+        .input("x", {3, 5}, random_values(15, 1))
+        .indices("index", {6}, index)
+        .output("y", {6, 5}, 1e-30, 0)
+        .gradient("x", 1e-6, 0)
+        .free("x", 0)
+        .free("dx", 0)
+        .forward([](Context& ctx, Tensors const& t) {
+            gather_rows_forward(ctx, {.x = t("x"), .index = t("index"), .y = t("y")});
+        })
+        .backward([](Context& ctx, Tensors const& t) {
+            gather_rows_backward(ctx, {.dy = t("dy"), .index = t("index"), .dx = t("dx")});
+        })
+        .oracle([&](Doubles const& v) {
+            std::vector<double> y;
+            for (std::int32_t const row : index)
+                for (std::size_t c = 0; c < 5; ++c)
+                    y.push_back(v.at("x")[static_cast<std::size_t>(row) * 5 + c]);
+            return Doubles{{"y", y}};
+        })
+        .check();
 }
 
 TEST(GatherRows, same_bits_as_on_the_cpu)
@@ -48,14 +49,5 @@ TEST(GatherRows, same_bits_as_on_the_cpu)
         return out;
     };
     EXPECT_TRUE(same_bits(run(make_context()), run(Context::cpu())));
-}
-
-TEST(GatherRowsChecks, other_widths_are_refused)
-{
-    Context ctx = make_context(1);
-    OnDevice<float> x(ctx, std::vector<float>(6), {3, 2}), y(ctx, std::vector<float>(6), {2, 3});
-    OnDevice<std::int32_t> index(ctx, {0, 1}, {2});
-    EXPECT_THROW(gather_rows_forward(ctx, {.x = x.ref(), .index = index.ref(), .y = y.ref()}),
-                 Error);
 }
 }  // namespace calofuse::test

@@ -123,11 +123,11 @@ Results run(Case const& c, Sizes const& at, Data const& d, int threads)
     OnDevice<float> dx(ctx, std::vector<float>(d.x.size(), 0.5F), {c.rows, at.columns});
     OnDevice<float> dw(ctx, std::vector<float>(d.w.size(), 0.5F), {at.weights});
     OnDevice<float> db(ctx, std::vector<float>(d.b.size(), 0.5F), {at.biases});
-    linear(ctx, {.x = x.ref(),
-                 .w = w.ref(),
-                 .b = c.bias ? b.ref() : TensorRef{},
-                 .groups = at.groups,
-                 .y = y.ref()});
+    linear_forward(ctx, {.x = x.ref(),
+                         .w = w.ref(),
+                         .b = c.bias ? b.ref() : TensorRef{},
+                         .groups = at.groups,
+                         .y = y.ref()});
     linear_backward(ctx, {.x = x.ref(),
                           .w = w.ref(),
                           .dy = dy.ref(),
@@ -240,12 +240,12 @@ TEST(LinearRagged, rows_beyond_the_last_node_are_left_alone)
         OnDevice<float> weights(ctx, w, {kIn, kOut}), bias(ctx, b, {kOut});
         OnDevice<float> dw(ctx, std::vector<float>(kIn * kOut), {kIn, kOut});
         OnDevice<float> db(ctx, std::vector<float>(kOut), {kOut});
-        linear(ctx, {.x = in.ref(),
-                     .w = weights.ref(),
-                     .b = bias.ref(),
-                     .groups = {},
-                     .row_ptr = row_ptr,
-                     .y = out.ref()});
+        linear_forward(ctx, {.x = in.ref(),
+                             .w = weights.ref(),
+                             .b = bias.ref(),
+                             .groups = {},
+                             .row_ptr = row_ptr,
+                             .y = out.ref()});
         linear_backward(ctx, {.x = in.ref(),
                               .w = weights.ref(),
                               .dy = g.ref(),
@@ -275,11 +275,11 @@ TEST(LinearCheck, refuses_wrong_shapes)
     OnDevice<float> const y(ctx, random_values(6, 1), {3, 2});
     OnDevice<float> const short_b(ctx, random_values(1, 1), {1});
     LinearArgs const good{.x = x.ref(), .w = w.ref(), .b = {}, .groups = {}, .y = y.ref()};
-    EXPECT_NO_THROW(linear(ctx, good));
+    EXPECT_NO_THROW(linear_forward(ctx, good));
     auto const with = [&](auto&& change) {
         LinearArgs bad = good;
         change(bad);
-        EXPECT_THROW(linear(ctx, bad), Error);
+        EXPECT_THROW(linear_forward(ctx, bad), Error);
     };
     with([&](LinearArgs& a) { a.b = short_b.ref(); });
     with([&](LinearArgs& a) { a.w = x.ref(); });

@@ -1,20 +1,28 @@
 #include "kernels/dense/zero_rows.hpp"
 
-#include "tests/support/backend_test.hpp"
+#include "tests/support/operator_case.hpp"
 
 namespace calofuse::test {
 TEST(ZeroRows, clears_the_rows_that_exist_and_no_others)
 {
-    constexpr std::int64_t kCapacity = 37, kWidth = 19;
+    constexpr std::size_t kCapacity = 37, kWidth = 19;
     for (std::int32_t const rows : {0, 1, 20, 37}) {
-        Context ctx = make_context();
-        std::vector<float> const before(kCapacity * kWidth, 7.0F);
-        OnDevice<float> x(ctx, before, {kCapacity, kWidth});
-        OnDevice<std::int32_t> row_ptr(ctx, {0, rows / 2, rows}, {3});
-        zero_rows(ctx, {.row_ptr = row_ptr.ref(), .x = x.ref()});
-        auto want = before;
-        std::fill_n(want.begin(), rows * kWidth, 0.0F);
-        EXPECT_EQ(x.fetch(), want) << rows;
+        SCOPED_TRACE(rows);
+        OperatorCase{}
+            .indices("row_ptr", {3}, {0, rows / 2, rows})
+            .output("x", {kCapacity, kWidth}, 1e-30, 0)
+            .free("row_ptr", 0)
+            .free("x", 0)
+            .free("x", 1)
+            .forward([](Context& ctx, Tensors const& t) {
+                zero_rows(ctx, {.row_ptr = t("row_ptr"), .x = t("x")});
+            })
+            .oracle([&](Doubles const&) {
+                std::vector<double> x(kCapacity * kWidth, NAN);
+                std::fill_n(x.begin(), static_cast<std::size_t>(rows) * kWidth, 0.0);
+                return Doubles{{"x", x}};
+            })
+            .check();
     }
 }
 

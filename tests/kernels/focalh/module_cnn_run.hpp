@@ -152,14 +152,14 @@ inline Outputs train(Context& ctx, CnnProblem const& p, float rate, Values const
         v->assign(v->size(), 0.25);
     Tensors const d(ctx, p, start, 0.0F);
     OnDevice<float> const d_dy(ctx, floats(dy), {t.b, kNumPooledCells * t.c});
-    module_cnn(ctx, {.x = t.x.ref(),
-                     .weights = t.weights(),
-                     .options = options_of(p, rate),
-                     .norm = NormMode::batch,
-                     .step = t.step.ref(),
-                     .stats = t.stats(),
-                     .y = t.y.ref(),
-                     .saved = t.saved()});
+    module_cnn_forward(ctx, {.x = t.x.ref(),
+                             .weights = t.weights(),
+                             .options = options_of(p, rate),
+                             .norm = NormMode::batch,
+                             .step = t.step.ref(),
+                             .stats = t.stats(),
+                             .y = t.y.ref(),
+                             .saved = t.saved()});
     module_cnn_backward(ctx, {.x = t.x.ref(),
                               .weights = t.weights(),
                               .options = options_of(p, rate),
@@ -198,14 +198,14 @@ inline std::vector<float> infer(CnnProblem const& p,
         auto const v = floats(*stats[i]);
         ctx.copy_to(tensors[i]->ref().data, v.data(), v.size() * sizeof(float));
     }
-    module_cnn(ctx, {.x = t.x.ref(),
-                     .weights = t.weights(),
-                     .options = options_of(p, rate),
-                     .norm = given != nullptr ? NormMode::given : NormMode::batch,
-                     .step = step.ref(),
-                     .stats = t.stats(),
-                     .y = t.y.ref(),
-                     .saved = {}});
+    module_cnn_forward(ctx, {.x = t.x.ref(),
+                             .weights = t.weights(),
+                             .options = options_of(p, rate),
+                             .norm = given != nullptr ? NormMode::given : NormMode::batch,
+                             .step = step.ref(),
+                             .stats = t.stats(),
+                             .y = t.y.ref(),
+                             .saved = {}});
     return t.y.fetch();
 }
 

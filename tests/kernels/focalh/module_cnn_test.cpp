@@ -191,11 +191,11 @@ TEST(ModuleCnnCheck, refuses_wrong_shapes)
                              .stats = t.stats(),
                              .y = t.y.ref(),
                              .saved = t.saved()};
-    EXPECT_NO_THROW(module_cnn(ctx, good));
+    EXPECT_NO_THROW(module_cnn_forward(ctx, good));
     auto const refuses = [&](auto&& change) {
         ModuleCnnArgs bad = good;
         change(bad);
-        EXPECT_THROW(module_cnn(ctx, bad), Error);
+        EXPECT_THROW(module_cnn_forward(ctx, bad), Error);
     };
     refuses([&](ModuleCnnArgs& a) { a.x = t.y.ref(); });
     refuses([&](ModuleCnnArgs& a) { a.weights.w2 = t.w1.ref(); });

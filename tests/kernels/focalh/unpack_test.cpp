@@ -45,14 +45,18 @@ Result run(Context& ctx,
     OnDevice<float> x(ctx, std::vector<float>(static_cast<std::size_t>(batch * cells), 9.0F),
                       {batch, cells});
     OnDevice<float> total(ctx, std::vector<float>(rows.size(), 9.0F), {batch});
+    std::vector<float> mean_and_scale;
+    for (double const value : {5000.0, 1.0 / 3000.0})
+        for (float const part : split_double(value))
+            mean_and_scale.push_back(part);
+    OnDevice<float> const energy(ctx, mean_and_scale, {6});
     unpack(ctx, {.adc = adc.ref(),
                  .rows = d_rows.ref(),
                  .channels = channels.ref(),
                  .pedestal = pedestal.ref(),
                  .scale = scale,
                  .asinh_scale = 20.0F,
-                 .energy_mean = 5000.0,
-                 .energy_scale = 1.0 / 3000.0,
+                 .energy = energy.ref(),
                  .x = x.ref(),
                  .total = total.ref()});
     return {x.fetch(), total.fetch()};

@@ -1,7 +1,6 @@
 #include "kernels/graph/adjacency.hpp"
 
-#include "tests/support/backend_test.hpp"
-#include "tests/support/gradcheck.hpp"
+#include "tests/support/operator_case.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -164,26 +163,50 @@ INSTANTIATE_TEST_SUITE_P(Shapes,
                                          Case{"many_events", 530, 2, 3}),  // 67 partial sums
                          [](auto const& p) { return p.param.name; });
 
-TEST(AdjacencyGradient, formula_agrees_with_finite_differences)
+TEST(AdjacencyCase, keeps_the_promises_of_an_operator)
 {
-    Case const c{"small", 2, 3, 2};
-    Data const d = data_of(c);
-    Gradients const got = run(c, d, 1, 0);
-    auto const loss_of = [&](std::vector<double> const& u, std::vector<double> const& bias) {
-        auto const y = oracle(c, d.a, u, widened(d.r), bias);
-        double sum = 0;
-        for (std::size_t e = 0; e < y.size(); ++e)
-            sum += y[e] * d.dy[e];
-        return sum;
-    };
-    expect_close(
-        got.du,
-        numeric_gradient([&](auto const& u) { return loss_of(u, widened(d.bias)); }, widened(d.u)),
-        1e-6, 1e-6);
-    expect_close(got.dbias,
-                 numeric_gradient([&](auto const& bias) { return loss_of(widened(d.u), bias); },
-                                  widened(d.bias)),
-                 2e-6, 1e-6);
+    for (Case const& c :
+         {Case{"small", 2, 3, 2}, Case{"relu", 2, 4, 3, false, NodeActivation::relu},
+          Case{"own_graphs", 3, 5, 2, true, NodeActivation::relu}}) {
+        SCOPED_TRACE(c.name);
+        Data const d = data_of(c);
+        OperatorCase::Shape const shape{c.events, c.nodes, c.features};
+        OperatorCase::Shape graph{c.nodes, c.nodes};
+        if (c.own_graphs) graph.insert(graph.begin(), c.events);
+        OperatorCase{}
+            .input("a", graph, d.a)
+            .input("u", shape, d.u)
+            .input("r", shape, d.r)
+            .input("bias", {c.features}, d.bias)
+            .output("y", shape, 1e-6, 1e-6)
+            .gradient("u", 1e-6, 1e-6)
+            .gradient("r", 1e-6, 1e-6)
+            .gradient("bias", 2e-6, 1e-6)
+            .forward([&](Context& ctx, Tensors const& t) {
+                adjacency_forward(ctx, {.a = t("a"),
+                                        .u = t("u"),
+                                        .r = t("r"),
+                                        .bias = t("bias"),
+                                        .activation = c.activation,
+                                        .y = t("y")});
+            })
+            .backward([&](Context& ctx, Tensors const& t) {
+                adjacency_backward(ctx, {.a = t("a"),
+                                         .y = t("y"),
+                                         .dy = t("dy"),
+                                         .activation = c.activation,
+                                         .du = t("du"),
+                                         .dr = t("dr"),
+                                         .dbias = t("dbias")});
+            })
+            .oracle([&](Doubles const& v) {
+                auto y = oracle(c, d.a, v.at("u"), v.at("r"), v.at("bias"));
+                for (double& value : y)
+                    if (c.activation == NodeActivation::relu) value = std::max(value, 0.0);
+                return Doubles{{"y", y}};
+            })
+            .check();
+    }
 }
 
 TEST(AdjacencyOptions, residual_and_bias_may_be_left_out_and_y_may_be_r)

@@ -3,9 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/support/backend_test.hpp"
+#include "tests/support/operator_case.hpp"
 #include "tests/support/random_graph.hpp"
-#include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -26,8 +25,28 @@ Case random_case(std::vector<std::int32_t> row_ptr, std::int64_t dims)
     return c;
 }
 
+std::vector<double> oracle(Case const& c, Doubles const& v)
+{
+    auto const columns = static_cast<std::size_t>(c.dims);
+    auto const &x = v.at("x"), &energy = v.at("energy");
+    std::vector<double> out;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(c.graph.nodes()); ++i)
+        for (std::int32_t e = c.graph.edge_ptr[i]; e < c.graph.edge_ptr[i + 1]; ++e) {
+            auto const j = static_cast<std::size_t>(c.graph.source[static_cast<std::size_t>(e)]);
+            double squared = 0;
+            for (std::size_t d = 0; d < columns; ++d) {
+                double const difference = x[j * columns + d] - x[i * columns + d];
+                out.push_back(difference);
+                squared += difference * difference;
+            }
+            out.push_back(std::sqrt(squared));
+            out.push_back(std::log(energy[j] / energy[i]));
+        }
+    return out;
+}
+
 /// Two spare nodes and three spare edges; what the spare edges hold must stay.
-std::vector<float> run(Context& ctx, Case const& c)
+OperatorCase described(Case const& c)
 {
     std::int64_t const nodes = c.graph.nodes() + 2;
     std::int64_t const edges = c.graph.edges() + 3;
@@ -37,10 +56,38 @@ std::vector<float> run(Context& ctx, Case const& c)
     sources.resize(static_cast<std::size_t>(edges), -1);
     positions.resize(static_cast<std::size_t>(nodes * c.dims), kNan);
     energies.resize(static_cast<std::size_t>(nodes), kNan);
-    OnDevice<std::int32_t> row_ptr(ctx, c.graph.row_ptr,
-                                   {static_cast<std::int64_t>(c.graph.row_ptr.size())}),
-        edge_ptr(ctx, ends, {nodes + 1}), source(ctx, sources, {edges});
-    OnDevice<float> x(ctx, positions, {nodes, c.dims}), energy(ctx, energies, {nodes}),
+    // The logarithms are up to 9.2, and their difference keeps the roundings of both.
+    return OperatorCase{}
+        .indices("row_ptr", {static_cast<std::int64_t>(c.graph.row_ptr.size())}, c.graph.row_ptr)
+        .indices("edge_ptr", {nodes + 1}, ends)
+        .indices("source", {edges}, sources)
+        .input("x", {nodes, c.dims}, positions)
+        .input("energy", {nodes}, energies)
+        .output("features", {edges, c.dims + 2}, 4 * 1.2e-7 * 9.2, 4 * 1.2e-7)
+        .free("row_ptr", 0)
+        .forward([](Context& ctx, Tensors const& t) {
+            edge_features(ctx, {.x = t("x"),
+                                .energy = t("energy"),
+                                .row_ptr = t("row_ptr"),
+                                .edge_ptr = t("edge_ptr"),
+                                .source = t("source"),
+                                .least_energy = 0.01F,
+                                .features = t("features")});
+        })
+        .oracle([c, edges](Doubles const& v) {
+            auto features = oracle(c, v);
+            features.resize(static_cast<std::size_t>(edges * (c.dims + 2)), NAN);
+            return Doubles{{"features", features}};
+        });
+}
+
+/// On graphs without spare rows.
+std::vector<float> run(Context& ctx, Case const& c)
+{
+    std::int64_t const nodes = c.graph.nodes(), edges = c.graph.edges();
+    OnDevice<std::int32_t> const row_ptr(ctx, c.graph.row_ptr, {2}),
+        edge_ptr(ctx, c.graph.edge_ptr, {nodes + 1}), source(ctx, c.graph.source, {edges});
+    OnDevice<float> const x(ctx, c.x, {nodes, c.dims}), energy(ctx, c.energy, {nodes}),
         features(ctx, std::vector<float>(static_cast<std::size_t>(edges * (c.dims + 2)), 7),
                  {edges, c.dims + 2});
     edge_features(ctx, {.x = x.ref(),
@@ -50,40 +97,17 @@ std::vector<float> run(Context& ctx, Case const& c)
                         .source = source.ref(),
                         .least_energy = 0.01F,
                         .features = features.ref()});
-    auto out = features.fetch();
-    for (std::int64_t spare = 3 * (c.dims + 2); spare-- > 0;) {
-        EXPECT_EQ(out.back(), 7);
-        out.pop_back();
-    }
-    return out;
+    return features.fetch();
 }
 }  // namespace
 
-TEST(EdgeFeatures, agree_with_the_definition)
+TEST(EdgeFeatures, keep_the_promises_of_an_operator)
 {
-    Context ctx = make_context(2);
     for (std::int64_t const dims : {1, 2, 3, 5})
         for (auto const& row_ptr : {std::vector<std::int32_t>{0}, {0, 0, 1, 3, 3, 30}, {0, 1}}) {
-            Case const c = random_case(row_ptr, dims);
-            std::vector<double> want;
-            for (std::size_t i = 0; i < static_cast<std::size_t>(c.graph.nodes()); ++i)
-                for (std::int32_t e = c.graph.edge_ptr[i]; e < c.graph.edge_ptr[i + 1]; ++e) {
-                    auto const j =
-                        static_cast<std::size_t>(c.graph.source[static_cast<std::size_t>(e)]);
-                    auto const columns = static_cast<std::size_t>(dims);
-                    double squared = 0;
-                    for (std::size_t d = 0; d < columns; ++d) {
-                        double const difference = static_cast<double>(c.x[j * columns + d])
-                                                  - static_cast<double>(c.x[i * columns + d]);
-                        want.push_back(difference);
-                        squared += difference * difference;
-                    }
-                    want.push_back(std::sqrt(squared));
-                    want.push_back(std::log(static_cast<double>(c.energy[j])
-                                            / static_cast<double>(c.energy[i])));
-                }
-            // The logarithms are up to 9.2, and their difference keeps the roundings of both.
-            expect_close(run(ctx, c), want, 4 * 1.2e-7 * 9.2, 4 * 1.2e-7);
+            SCOPED_TRACE(testing::Message()
+                         << dims << " dimensions, " << row_ptr.back() << " nodes");
+            described(random_case(row_ptr, dims)).check();
         }
 }
 
@@ -115,34 +139,28 @@ TEST(EdgeFeatures, same_bits_for_any_number_of_threads)
     std::vector<std::int32_t> row_ptr{0};
     for (std::int32_t b = 0; b < 100; ++b)
         row_ptr.push_back(row_ptr.back() + b % 7);
-    Case const c = random_case(row_ptr, 2);
-    expect_same_for_any_threads([&](Context& ctx) { return run(ctx, c); });
+    described(random_case(row_ptr, 2)).check_same_bits();
 }
 
-TEST(EdgeFeatures, wrong_shapes_throw)
+TEST(EdgeFeatures, refuse_no_graphs_and_a_least_energy_of_0)
 {
     Context ctx = make_context(1);
     OnDevice<std::int32_t> rows(ctx, {0, 2}, {2}), none(ctx, {}, {0}), ptr(ctx, {0, 1, 1}, {3}),
         source(ctx, {1}, {1});
     OnDevice<float> x(ctx, {1, 2, 3, 4}, {2, 2}), energy(ctx, {1, 2}, {2}),
-        features(ctx, {0, 0, 0, 0}, {1, 4}), flat(ctx, {0, 0, 0}, {1, 3});
-    EdgeFeaturesArgs const good{.x = x.ref(),
-                                .energy = energy.ref(),
-                                .row_ptr = rows.ref(),
-                                .edge_ptr = ptr.ref(),
-                                .source = source.ref(),
-                                .features = features.ref()};
+        features(ctx, {0, 0, 0, 0}, {1, 4});
+    EdgeFeaturesArgs good{.x = x.ref(),
+                          .energy = energy.ref(),
+                          .row_ptr = rows.ref(),
+                          .edge_ptr = ptr.ref(),
+                          .source = source.ref(),
+                          .features = features.ref()};
     edge_features(ctx, good);
-    auto const throws = [&](auto change) {
-        EdgeFeaturesArgs bad = good;
-        change(bad);
-        EXPECT_THROW(edge_features(ctx, bad), Error);
-    };
-    throws([&](EdgeFeaturesArgs& a) { a.energy = x.ref(); });
-    throws([&](EdgeFeaturesArgs& a) { a.row_ptr = none.ref(); });
-    throws([&](EdgeFeaturesArgs& a) { a.edge_ptr = rows.ref(); });
-    throws([&](EdgeFeaturesArgs& a) { a.source = energy.ref(); });
-    throws([&](EdgeFeaturesArgs& a) { a.features = flat.ref(); });
-    throws([&](EdgeFeaturesArgs& a) { a.least_energy = 0; });
+    EdgeFeaturesArgs bad = good;
+    bad.row_ptr = none.ref();
+    EXPECT_THROW(edge_features(ctx, bad), Error);
+    bad = good;
+    bad.least_energy = 0;
+    EXPECT_THROW(edge_features(ctx, bad), Error);
 }
 }  // namespace calofuse::test

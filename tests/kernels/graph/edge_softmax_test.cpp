@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "tests/support/backend_test.hpp"
-#include "tests/support/gradcheck.hpp"
+#include "tests/support/operator_case.hpp"
 #include "tests/support/same_bits.hpp"
 
 namespace calofuse::test {
@@ -42,80 +41,57 @@ Values oracle(Case const& c, Values const& x)
     return y;
 }
 
-struct Result {
-    std::vector<float> y, dx;
-};
-
 /// With two more rows and segments than exist: they must stay as they are.
-Result run(Context& ctx, Case const& c, std::vector<float> x, std::vector<float> dy, float start)
+OperatorCase described(Case const& c)
 {
     std::int64_t const rows = c.edge_ptr.back() + 2;
-    std::vector<std::int64_t> const shape{rows, c.columns};
-    auto const padded = [&](std::vector<float> v) {
-        v.resize(static_cast<std::size_t>(rows * c.columns), NAN);
-        return OnDevice<float>(ctx, std::move(v), shape);
-    };
+    auto const all = static_cast<std::size_t>(rows * c.columns);
+    auto x = random_values(c.size(), 1, -3, 3);
+    x.resize(all, NAN);
     auto const segments = static_cast<std::int32_t>(c.edge_ptr.size()) - 1;
     auto ends = c.edge_ptr;
     ends.insert(ends.end(), {-77, -99});
-    OnDevice<std::int32_t> const edge_ptr(ctx, ends, {segments + 3});
-    OnDevice<std::int32_t> const row_ptr(ctx, {0, segments}, {2});
-    auto const in = padded(std::move(x)), cotangent = padded(std::move(dy));
-    auto const y = padded(std::vector<float>(c.size(), 9));
-    auto const dx = padded(std::vector<float>(c.size(), start));
-    edge_softmax_forward(
-        ctx, {.x = in.ref(), .edge_ptr = edge_ptr.ref(), .row_ptr = row_ptr.ref(), .y = y.ref()});
-    edge_softmax_backward(ctx, {.y = y.ref(),
-                                .edge_ptr = edge_ptr.ref(),
-                                .row_ptr = row_ptr.ref(),
-                                .dy = cotangent.ref(),
-                                .dx = dx.ref()});
-    Result out{y.fetch(), dx.fetch()};
-    for (auto* v : {&out.y, &out.dx}) {
-        EXPECT_TRUE(std::all_of(v->begin() + static_cast<std::int64_t>(c.size()), v->end(),
-                                [](float f) { return std::isnan(f); }));
-        v->resize(c.size());
-    }
-    return out;
+    return OperatorCase{}
+        .input("x", {rows, c.columns}, x)
+        .indices("edge_ptr", {segments + 3}, ends)
+        .indices("row_ptr", {2}, {0, segments})
+        .output("y", {rows, c.columns}, 1e-6, 1e-6)
+        .gradient("x", 2e-6, 2e-6)
+        .free("edge_ptr", 0)
+        .free("row_ptr", 0)
+        .forward([](Context& ctx, Tensors const& t) {
+            edge_softmax_forward(
+                ctx,
+                {.x = t("x"), .edge_ptr = t("edge_ptr"), .row_ptr = t("row_ptr"), .y = t("y")});
+        })
+        .backward([](Context& ctx, Tensors const& t) {
+            edge_softmax_backward(ctx, {.y = t("y"),
+                                        .edge_ptr = t("edge_ptr"),
+                                        .row_ptr = t("row_ptr"),
+                                        .dy = t("dy"),
+                                        .dx = t("dx")});
+        })
+        .oracle([c, all](Doubles const& v) {
+            Values y = oracle(c, v.at("x"));
+            y.resize(c.size());
+            y.resize(all, NAN);
+            return Doubles{{"y", y}};
+        });
 }
 }  // namespace
 
-TEST(EdgeSoftmax, agrees_with_the_definition_and_its_finite_differences)
+TEST(EdgeSoftmax, keeps_the_promises_of_an_operator)
 {
     for (Case const& c :
          {Case(0, 3), Case(1, 1), Case(10, 4), Case(300, 1), Case(20, 7), Case(9, 40)}) {
-        auto const x = random_values(c.size(), 1, -3, 3), dy = random_values(c.size(), 2);
-        Context ctx = make_context(2);
-        Result const got = run(ctx, c, x, dy, 0.5F);
-        Values const point(x.begin(), x.end());
-        expect_close(got.y, oracle(c, point), 1e-6, 1e-6);
-        auto const direction = random_values(c.size(), 3);
-        double expected = 0;
-        for (std::size_t e = 0; e < c.size(); ++e)
-            expected += (static_cast<double>(got.dx[e]) - 0.5) * static_cast<double>(direction[e]);
-        auto const along = [&](Values const& t) {
-            Values moved = point;
-            for (std::size_t e = 0; e < c.size(); ++e)
-                moved[e] += t[0] * static_cast<double>(direction[e]);
-            Values const y = oracle(c, moved);
-            double sum = 0;
-            for (std::size_t e = 0; e < c.size(); ++e)
-                sum += static_cast<double>(dy[e]) * y[e];
-            return sum;
-        };
-        EXPECT_NEAR(expected, numeric_gradient(along, {0.0})[0],
-                    1e-6 * (static_cast<double>(c.size()) + 1));
+        SCOPED_TRACE(testing::Message() << c.edge_ptr.size() - 1 << " segments");
+        described(c).check();
     }
 }
 
 TEST(EdgeSoftmax, same_bits_for_any_number_of_threads)
 {
-    Case const c(700, 3);
-    expect_same_for_any_threads([&](Context& ctx) {
-        Result r = run(ctx, c, random_values(c.size(), 1, -3, 3), random_values(c.size(), 2), 0);
-        r.y.insert(r.y.end(), r.dx.begin(), r.dx.end());
-        return r.y;
-    });
+    described(Case(700, 3)).check_same_bits();
 }
 
 TEST(EdgeSoftmax, in_place)

@@ -20,6 +20,7 @@ struct Case {
     std::int64_t channels;
     bool weighted, biased;
     bool turned = false;  ///< rows of nodes in reverse order
+    SelfLoops loops = SelfLoops::add;
 
     std::vector<float> u() const
     {
@@ -53,17 +54,18 @@ std::vector<double> oracle(Case const& c,
     auto const channels = static_cast<std::size_t>(c.channels);
     std::vector<double> a(nodes * nodes), degree(nodes), y(nodes * channels);
     for (std::size_t i = 0; i < nodes; ++i) {
-        double loop = 1;
+        bool const add_loop = c.loops == SelfLoops::add;
+        double loop = add_loop ? 1 : 0;
         for (std::int32_t e = c.graph.edge_ptr[i]; e < c.graph.edge_ptr[i + 1]; ++e) {
             auto const edge = static_cast<std::size_t>(e);
             double const weight = c.weighted ? w[edge] : 1.0;
             auto const j = static_cast<std::size_t>(c.graph.source[edge]);
-            if (i == j)
+            if (i == j && add_loop)
                 loop = weight;
             else
                 a[i * nodes + j] += weight;
         }
-        a[i * nodes + i] = loop;
+        a[i * nodes + i] += loop;
         for (std::size_t j = 0; j < nodes; ++j)
             degree[i] += a[i * nodes + j];
     }
@@ -137,12 +139,14 @@ Result run(Context& ctx, Case const& c)
                       .source = source.ref(),
                       .edge_weight = weights,
                       .bias = c.biased ? bias.ref() : TensorRef{},
+                      .loops = c.loops,
                       .y = y.ref()});
     gcn_backward(ctx, {.u = u.ref(),
                        .row_ptr = row_ptr.ref(),
                        .edge_ptr = edge_ptr.ref(),
                        .source = source.ref(),
                        .edge_weight = weights,
+                       .loops = c.loops,
                        .dy = dy.ref(),
                        .du = du.ref(),
                        .dedge_weight = c.weighted ? dw.ref() : TensorRef{},
@@ -202,6 +206,16 @@ TEST(Gcn, agrees_with_the_definition)
         expect_definition({random_graph({0, 0}, 1), 5, true, true});
         expect_definition({random_graph({0}, 1), 5, false, true});
     }
+}
+
+TEST(Gcn, loops_as_given_are_edges_as_all_others)
+{
+    for (bool const weighted : {false, true})
+        expect_definition({.graph = random_graph({0, 0, 1, 3, 3, 12, 20}, 3),
+                           .channels = 7,
+                           .weighted = weighted,
+                           .biased = !weighted,
+                           .loops = SelfLoops::as_given});
 }
 
 TEST(Gcn, nodes_with_very_many_edges)

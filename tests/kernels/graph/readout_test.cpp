@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/support/backend_test.hpp"
+#include "tests/support/operator_case.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -165,6 +165,59 @@ INSTANTIATE_TEST_SUITE_P(
                          false},
                     Case{"ragged_sum_all_empty", ReadoutKind::sum, {0, 0, 0}, 6, true}),
     [](auto const& p) { return p.param.name; });
+
+/// The kinds without a maximum, of which nothing is kept for backward.
+TEST(ReadoutCase, keeps_the_promises_of_an_operator)
+{
+    for (ReadoutKind const kind : {ReadoutKind::mean, ReadoutKind::sum, ReadoutKind::log_sum}) {
+        Case const c{"ragged", kind, {0, 3, 3, 4, 20}, 6, true};
+        auto const width = static_cast<std::size_t>(width_of(c));
+        OperatorCase{}
+            .input("x", {20, 6}, x_of(c))
+            .indices("row_ptr", {5}, c.row_ptr)
+            .output("y", {4, width_of(c)}, 4 * 1.2e-7 * 5, 4 * 1.2e-7)
+            .gradient("x", 1e-6, 1e-6)
+            .free("x", 0)  // a capacity
+            .free("x", 1)  // y may be wider
+            .free("y", 1)
+            .free("dx", 0)
+            .free("dx", 1)
+            .free("dy", 1)
+            .forward([&](Context& ctx, Tensors const& t) {
+                readout_forward(ctx, {.x = t("x"),
+                                      .row_ptr = t("row_ptr"),
+                                      .kind = kind,
+                                      .column = kColumn,
+                                      .y = t("y")});
+            })
+            .backward([&](Context& ctx, Tensors const& t) {
+                readout_backward(ctx, {.row_ptr = t("row_ptr"),
+                                       .kind = kind,
+                                       .column = kColumn,
+                                       .dy = t("dy"),
+                                       .dx = t("dx")});
+            })
+            .oracle([&](Doubles const& v) {
+                std::vector<double> y(4 * width, NAN);
+                for (std::size_t b = 0; b < 4; ++b) {
+                    auto const begin = static_cast<std::size_t>(c.row_ptr[b]);
+                    auto const end = static_cast<std::size_t>(c.row_ptr[b + 1]);
+                    double const count = std::max(1.0, static_cast<double>(end - begin));
+                    double const divisor = kind == ReadoutKind::mean      ? count
+                                           : kind == ReadoutKind::log_sum ? std::log(1 + count)
+                                                                          : 1;
+                    for (std::size_t f = 0; f < 6; ++f) {
+                        double& out = y[b * width + kColumn + f];
+                        out = 0;
+                        for (std::size_t i = begin; i < end; ++i)
+                            out += v.at("x")[i * 6 + f] / divisor;
+                    }
+                }
+                return Doubles{{"y", y}};
+            })
+            .check();
+    }
+}
 
 TEST(ReadoutTies, the_first_of_equal_rows_wins)
 {

@@ -20,9 +20,9 @@ struct Rule {
     bool weighted = false;
 };
 struct Problem {
-    std::vector<float> logits, target, weight;
+    std::vector<float> x, target, weight;
     explicit Problem(std::size_t n)
-        : logits(random_values(n, 1, -5, 5))
+        : x(random_values(n, 1, -5, 5))
         , target(random_values(n, 2, 0, 1))
         , weight(random_values(n, 3, 0, 2))
     {
@@ -58,20 +58,20 @@ double reduced(Doubles const& loss, Rule const& rule)
 }
 
 struct Results {
-    std::vector<float> loss, dlogits;
+    std::vector<float> loss, dx;
 };
 Results run(Context& ctx, Problem const& p, Rule const& rule, std::vector<float> const& dloss)
 {
-    auto const n = static_cast<std::int64_t>(p.logits.size());
-    OnDevice<float> z(ctx, p.logits, {n, 1}), t(ctx, p.target, {n, 1}), w(ctx, p.weight, {n});
+    auto const n = static_cast<std::int64_t>(p.x.size());
+    OnDevice<float> z(ctx, p.x, {n, 1}), t(ctx, p.target, {n, 1}), w(ctx, p.weight, {n});
     OnDevice<std::int64_t> valid(ctx, {rule.num_valid}, {1});
     std::int64_t const losses = rule.reduction == Reduction::none ? n : 1;
     OnDevice<float> loss(ctx, std::vector<float>(static_cast<std::size_t>(losses), -1), {losses});
     OnDevice<float> dl(ctx, dloss, {static_cast<std::int64_t>(dloss.size())});
-    OnDevice<float> dz(ctx, std::vector<float>(p.logits.size(), 0.5F), {n, 1});
+    OnDevice<float> dz(ctx, std::vector<float>(p.x.size(), 0.5F), {n, 1});
     TensorRef const weight = rule.weighted ? w.ref() : TensorRef{};
     TensorRef const num_valid = rule.num_valid >= 0 ? valid.ref() : TensorRef{};
-    bce_forward(ctx, {.logits = z.ref(),
+    bce_forward(ctx, {.x = z.ref(),
                       .target = t.ref(),
                       .weight = weight,
                       .num_valid = num_valid,
@@ -79,7 +79,7 @@ Results run(Context& ctx, Problem const& p, Rule const& rule, std::vector<float>
                       .pos_weight = rule.pos_weight,
                       .label_smoothing = rule.label_smoothing,
                       .loss = loss.ref()});
-    bce_backward(ctx, {.logits = z.ref(),
+    bce_backward(ctx, {.x = z.ref(),
                        .target = t.ref(),
                        .weight = weight,
                        .num_valid = num_valid,
@@ -87,7 +87,7 @@ Results run(Context& ctx, Problem const& p, Rule const& rule, std::vector<float>
                        .pos_weight = rule.pos_weight,
                        .label_smoothing = rule.label_smoothing,
                        .dloss = dloss.empty() ? TensorRef{} : dl.ref(),
-                       .dlogits = dz.ref()});
+                       .dx = dz.ref()});
     return {loss.fetch(), dz.fetch()};
 }
 }  // namespace
@@ -106,14 +106,14 @@ TEST(Bce, agrees_with_oracle_and_its_finite_differences)
             Problem const p(n);
             Context ctx = make_context();
             Results const got = run(ctx, p, rule, {2.5F});
-            Doubles const z(p.logits.begin(), p.logits.end());
+            Doubles const z(p.x.begin(), p.x.end());
             double const want = reduced(oracle(p, rule, z), rule);
             EXPECT_NEAR(got.loss[0], want, kEps * want);  // double until the end
             auto gradient = numeric_gradient(
                 [&](Doubles const& v) { return 2.5 * reduced(oracle(p, rule, v), rule); }, z, 1e-5);
             for (double& g : gradient)
                 g += 0.5;
-            expect_close(got.dlogits, gradient, 2e-7, 1e-6);
+            expect_close(got.dx, gradient, 2e-7, 1e-6);
         }
 }
 
@@ -124,7 +124,7 @@ TEST(Bce, without_reduction)
     auto const dloss = random_values(65, 9);
     Context ctx = make_context();
     Results const got = run(ctx, p, rule, dloss);
-    Doubles const z(p.logits.begin(), p.logits.end());
+    Doubles const z(p.x.begin(), p.x.end());
     expect_close(got.loss, oracle(p, rule, z), 1e-30, kEps);
     auto gradient = numeric_gradient(
         [&](Doubles const& v) {
@@ -134,25 +134,25 @@ TEST(Bce, without_reduction)
         z, 1e-5);
     for (double& g : gradient)
         g += 0.5;
-    expect_close(got.dlogits, gradient, 2e-7, 1e-6);
+    expect_close(got.dx, gradient, 2e-7, 1e-6);
 }
 
 TEST(Bce, huge_logits_stay_finite)
 {
     Problem p(4);
-    p.logits = {1e4F, -1e4F, 1e4F, -1e4F};
+    p.x = {1e4F, -1e4F, 1e4F, -1e4F};
     p.target = {1, 0, 0, 1};
     Context ctx = make_context();
     Results const got = run(ctx, p, {.reduction = Reduction::none}, {});
     EXPECT_EQ(got.loss, (std::vector<float>{0, 0, 1e4F, 1e4F}));
-    EXPECT_EQ(got.dlogits, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
+    EXPECT_EQ(got.dx, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
 }
 
 TEST(Bce, missing_dloss_means_one)
 {
     Problem const p(20);
     Context ctx = make_context();
-    EXPECT_TRUE(same_bits(run(ctx, p, {}, {}).dlogits, run(ctx, p, {}, {1}).dlogits));
+    EXPECT_TRUE(same_bits(run(ctx, p, {}, {}).dx, run(ctx, p, {}, {1}).dx));
 }
 
 TEST(Bce, same_bits_for_any_number_of_threads)
@@ -160,8 +160,8 @@ TEST(Bce, same_bits_for_any_number_of_threads)
     Problem const p(5003);
     expect_same_for_any_threads([&](Context& ctx) {
         Results r = run(ctx, p, {.weighted = true}, {});
-        r.dlogits.push_back(r.loss[0]);
-        return r.dlogits;
+        r.dx.push_back(r.loss[0]);
+        return r.dx;
     });
 }
 
@@ -170,14 +170,14 @@ TEST(Bce, refuses_bad_arguments)
     Context ctx = make_context();
     Buffer<float> a(ctx, 6), b(ctx, 5), one(ctx, 1);
     Buffer<std::int64_t> two(ctx, 2);
-    BceArgs const good{.logits = a.ref(), .target = a.ref(), .loss = one.ref()};
+    BceArgs const good{.x = a.ref(), .target = a.ref(), .loss = one.ref()};
     EXPECT_NO_THROW(bce_forward(ctx, good));
     auto const refused = [&](auto change) {
         BceArgs bad = good;
         change(bad);
         EXPECT_THROW(bce_forward(ctx, bad), Error);
     };
-    refused([&](auto& g) { g.logits = a.ref({3, 2}); });
+    refused([&](auto& g) { g.x = a.ref({3, 2}); });
     refused([&](auto& g) { g.target = b.ref(); });
     refused([&](auto& g) { g.weight = b.ref(); });
     refused([&](auto& g) { g.num_valid = two.ref(); });
@@ -185,10 +185,10 @@ TEST(Bce, refuses_bad_arguments)
     refused([&](auto& g) { g.label_smoothing = 1.5F; });
     refused([&](auto& g) { g.loss = a.ref(); });
     refused([&](auto& g) { g.reduction = Reduction::none; });
-    BceGradArgs const good_grad{.logits = a.ref(), .target = a.ref(), .dlogits = a.ref()};
+    BceGradArgs const good_grad{.x = a.ref(), .target = a.ref(), .dx = a.ref()};
     EXPECT_NO_THROW(bce_backward(ctx, good_grad));
     BceGradArgs bad = good_grad;
-    bad.dlogits = b.ref();
+    bad.dx = b.ref();
     EXPECT_THROW(bce_backward(ctx, bad), Error);
     bad = good_grad;
     bad.dloss = a.ref();

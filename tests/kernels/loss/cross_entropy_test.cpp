@@ -18,15 +18,16 @@ struct Rule {
     float label_smoothing = 0;
     Smoothing smoothing = Smoothing::uniform;
     bool weighted = false, class_weighted = false;
+    std::int64_t num_valid = -1;  ///< -1: all
 };
 
 struct Problem {
     std::size_t classes;
-    std::vector<float> logits, weight, class_weight;
+    std::vector<float> x, weight, class_weight;
     std::vector<std::int32_t> target;
     Problem(std::size_t n, std::size_t c)
         : classes(c)
-        , logits(random_values(n * c, 1, -5, 5))
+        , x(random_values(n * c, 1, -5, 5))
         , weight(random_values(n, 2, 0, 2))
         , class_weight(random_values(c, 3, 0.2F, 2))
     {
@@ -41,6 +42,7 @@ Doubles oracle(Problem const& p, Rule const& rule, Doubles const& z)
     Doubles loss(p.target.size());
     double over = 0;
     for (std::size_t n = 0; n < loss.size(); ++n) {
+        if (rule.num_valid >= 0 && static_cast<std::int64_t>(n) >= rule.num_valid) continue;
         auto const t = static_cast<std::size_t>(p.target[n]);
         double sum = 0;
         for (std::size_t c = 0; c < p.classes; ++c)
@@ -58,42 +60,46 @@ Doubles oracle(Problem const& p, Rule const& rule, Doubles const& z)
     }
     if (rule.reduction == Reduction::mean)
         for (double& l : loss)
-            l /= over;
+            l /= over > 0 ? over : 1;
     return loss;
 }
 
 struct Results {
-    std::vector<float> loss, dlogits;
+    std::vector<float> loss, dx;
 };
 Results run(Context& ctx, Problem const& p, Rule const& rule, std::vector<float> const& dloss)
 {
     auto const n = static_cast<std::int64_t>(p.target.size());
     auto const c = static_cast<std::int64_t>(p.classes);
-    OnDevice<float> z(ctx, p.logits, {n, c}), w(ctx, p.weight, {n}), v(ctx, p.class_weight, {c});
+    OnDevice<float> z(ctx, p.x, {n, c}), w(ctx, p.weight, {n}), v(ctx, p.class_weight, {c});
     OnDevice<std::int32_t> t(ctx, p.target, {n});
+    OnDevice<std::int64_t> valid(ctx, {rule.num_valid}, {1});
+    TensorRef const num_valid = rule.num_valid >= 0 ? valid.ref() : TensorRef{};
     std::int64_t const losses = rule.reduction == Reduction::none ? n : 1;
     OnDevice<float> loss(ctx, std::vector<float>(static_cast<std::size_t>(losses)), {losses});
     OnDevice<float> dl(ctx, dloss, {static_cast<std::int64_t>(dloss.size())});
-    OnDevice<float> dz(ctx, std::vector<float>(p.logits.size(), 0.5F), {n, c});
+    OnDevice<float> dz(ctx, std::vector<float>(p.x.size(), 0.5F), {n, c});
     TensorRef const weight = rule.weighted ? w.ref() : TensorRef{};
     TensorRef const class_weight = rule.class_weighted ? v.ref() : TensorRef{};
-    cross_entropy_forward(ctx, {.logits = z.ref(),
+    cross_entropy_forward(ctx, {.x = z.ref(),
                                 .target = t.ref(),
                                 .weight = weight,
+                                .num_valid = num_valid,
                                 .class_weight = class_weight,
                                 .reduction = rule.reduction,
                                 .label_smoothing = rule.label_smoothing,
                                 .smoothing = rule.smoothing,
                                 .loss = loss.ref()});
-    cross_entropy_backward(ctx, {.logits = z.ref(),
+    cross_entropy_backward(ctx, {.x = z.ref(),
                                  .target = t.ref(),
                                  .weight = weight,
+                                 .num_valid = num_valid,
                                  .class_weight = class_weight,
                                  .reduction = rule.reduction,
                                  .label_smoothing = rule.label_smoothing,
                                  .smoothing = rule.smoothing,
                                  .dloss = dloss.empty() ? TensorRef{} : dl.ref(),
-                                 .dlogits = dz.ref()});
+                                 .dx = dz.ref()});
     return {loss.fetch(), dz.fetch()};
 }
 }  // namespace
@@ -105,16 +111,22 @@ TEST(CrossEntropy, agrees_with_oracle_and_its_finite_differences)
         {.reduction = Reduction::sum, .label_smoothing = 0.1F, .weighted = true},
         {.label_smoothing = 0.2F, .smoothing = Smoothing::others},
         {.label_smoothing = 0.1F, .weighted = true, .class_weighted = true},
-        {.reduction = Reduction::none, .class_weighted = true}};
+        {.reduction = Reduction::none, .class_weighted = true},
+        {.weighted = true, .class_weighted = true, .num_valid = 5},
+        {.reduction = Reduction::sum, .num_valid = 3},
+        {.reduction = Reduction::none, .num_valid = 6},
+        {.class_weighted = true, .num_valid = 0}};
     for (auto const& [n, classes] :
          std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {1, 2}, {7, 5}, {70, 3}})
         for (Rule const& rule : rules) {
-            Problem const p(n, classes);
+            Problem p(n, classes);
+            for (std::size_t i = static_cast<std::size_t>(rule.num_valid); i < n; ++i)
+                p.target[i] = -1;  // of padding nothing is read
             Context ctx = make_context();
             bool const each = rule.reduction == Reduction::none;
             auto const dloss = random_values(each ? n : 1, 4);
             Results const got = run(ctx, p, rule, dloss);
-            Doubles const z(p.logits.begin(), p.logits.end());
+            Doubles const z(p.x.begin(), p.x.end());
             Doubles want = oracle(p, rule, z);
             if (!each) want = {std::accumulate(want.begin(), want.end(), 0.0)};
             expect_close(got.loss, want, 1e-12, kEps);  // double until the end
@@ -129,19 +141,19 @@ TEST(CrossEntropy, agrees_with_oracle_and_its_finite_differences)
                 z, 1e-5);
             for (double& g : gradient)
                 g += 0.5;
-            expect_close(got.dlogits, gradient, 2e-7, 1e-6);
+            expect_close(got.dx, gradient, 2e-7, 1e-6);
         }
 }
 
 TEST(CrossEntropy, huge_logits_stay_finite)
 {
     Problem p(2, 2);
-    p.logits = {1e4F, -1e4F, 1e4F, -1e4F};
+    p.x = {1e4F, -1e4F, 1e4F, -1e4F};
     p.target = {0, 1};
     Context ctx = make_context();
     Results const got = run(ctx, p, {.reduction = Reduction::none}, {});
     EXPECT_EQ(got.loss, (std::vector<float>{0, 2e4F}));
-    EXPECT_EQ(got.dlogits, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
+    EXPECT_EQ(got.dx, (std::vector<float>{0.5F, 0.5F, 1.5F, -0.5F}));
 }
 
 TEST(CrossEntropy, same_bits_for_any_number_of_threads)
@@ -149,8 +161,8 @@ TEST(CrossEntropy, same_bits_for_any_number_of_threads)
     Problem const p(3001, 4);
     expect_same_for_any_threads([&](Context& ctx) {
         Results r = run(ctx, p, {.weighted = true, .class_weighted = true}, {});
-        r.dlogits.push_back(r.loss[0]);
-        return r.dlogits;
+        r.dx.push_back(r.loss[0]);
+        return r.dx;
     });
 }
 
@@ -159,28 +171,26 @@ TEST(CrossEntropy, refuses_bad_arguments)
     Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     Buffer<std::int32_t> t(ctx, 3), t2(ctx, 2);
-    CrossEntropyArgs const good{.logits = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};
+    CrossEntropyArgs const good{.x = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};
     EXPECT_NO_THROW(cross_entropy_forward(ctx, good));
     auto const refused = [&](auto change) {
         CrossEntropyArgs bad = good;
         change(bad);
         EXPECT_THROW(cross_entropy_forward(ctx, bad), Error);
     };
-    refused([&](auto& b) { b.logits = a.ref(); });
-    refused([&](auto& b) { b.logits = a.ref({3, 1}); });
+    refused([&](auto& b) { b.x = a.ref(); });
+    refused([&](auto& b) { b.x = a.ref({3, 1}); });
     refused([&](auto& b) { b.target = t2.ref(); });
     refused([&](auto& b) { b.weight = a.ref(); });
     refused([&](auto& b) { b.class_weight = a.ref(); });
+    refused([&](auto& b) { b.num_valid = t.ref(); });
     refused([&](auto& b) { b.label_smoothing = -0.1F; });
     refused([&](auto& b) { b.loss = a.ref(); });
     refused([&](auto& b) { b.reduction = Reduction::none; });
-    EXPECT_THROW(cross_entropy_backward(
-                     ctx, {.logits = good.logits, .target = t.ref(), .dlogits = a.ref({2, 3})}),
+    EXPECT_THROW(cross_entropy_backward(ctx, {.x = good.x, .target = t.ref(), .dx = a.ref({2, 3})}),
                  Error);
-    EXPECT_THROW(
-        cross_entropy_backward(
-            ctx,
-            {.logits = good.logits, .target = t.ref(), .dloss = a.ref(), .dlogits = good.logits}),
-        Error);
+    EXPECT_THROW(cross_entropy_backward(
+                     ctx, {.x = good.x, .target = t.ref(), .dloss = a.ref(), .dx = good.x}),
+                 Error);
 }
 }  // namespace calofuse::test

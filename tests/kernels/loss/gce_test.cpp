@@ -17,13 +17,14 @@ struct Problem {
     std::size_t classes;
     Reduction reduction;
     float q;
-    std::vector<float> logits, weight;
+    std::vector<float> x, weight;
     std::vector<std::int32_t> target;
+    std::int64_t num_valid = -1;  ///< -1: all
     Problem(std::size_t n, std::size_t c, Reduction r, float power)
         : classes(c)
         , reduction(r)
         , q(power)
-        , logits(random_values(n * c, 1, -5, 5))
+        , x(random_values(n * c, 1, -5, 5))
         , weight(random_values(n, 2, 0, 2))
     {
         for (std::size_t i = 0; i < n; ++i)
@@ -35,7 +36,8 @@ struct Problem {
 Doubles oracle(Problem const& p, Doubles const& z)
 {
     Doubles loss(p.target.size());
-    for (std::size_t n = 0; n < loss.size(); ++n) {
+    auto const valid = p.num_valid < 0 ? static_cast<std::int64_t>(loss.size()) : p.num_valid;
+    for (std::size_t n = 0; n < static_cast<std::size_t>(valid); ++n) {
         auto const t = static_cast<std::size_t>(p.target[n]);
         double sum = 0;
         for (std::size_t c = 0; c < p.classes; ++c)
@@ -44,37 +46,41 @@ Doubles oracle(Problem const& p, Doubles const& z)
                                                  : 1 / (1 + std::exp(t == 1 ? -z[n] : z[n]));
         auto const q = static_cast<double>(p.q);
         loss[n] = static_cast<double>(p.weight[n]) * (1 - std::pow(probability, q)) / q;
-        if (p.reduction == Reduction::mean) loss[n] /= static_cast<double>(loss.size());
+        if (p.reduction == Reduction::mean) loss[n] /= static_cast<double>(valid);
     }
     return loss;
 }
 
 struct Results {
-    std::vector<float> loss, dlogits;
+    std::vector<float> loss, dx;
 };
 Results run(Context& ctx, Problem const& p, std::vector<float> const& dloss)
 {
     auto const n = static_cast<std::int64_t>(p.target.size());
     auto const c = static_cast<std::int64_t>(p.classes);
-    OnDevice<float> z(ctx, p.logits, {n, c}), w(ctx, p.weight, {n});
+    OnDevice<float> z(ctx, p.x, {n, c}), w(ctx, p.weight, {n});
     OnDevice<std::int32_t> t(ctx, p.target, {n});
+    OnDevice<std::int64_t> valid(ctx, {p.num_valid}, {1});
+    TensorRef const num_valid = p.num_valid >= 0 ? valid.ref() : TensorRef{};
     std::int64_t const losses = p.reduction == Reduction::none ? n : 1;
     OnDevice<float> loss(ctx, std::vector<float>(static_cast<std::size_t>(losses)), {losses});
     OnDevice<float> dl(ctx, dloss, {static_cast<std::int64_t>(dloss.size())});
-    OnDevice<float> dz(ctx, std::vector<float>(p.logits.size(), 0.5F), {n, c});
-    gce_forward(ctx, {.logits = z.ref(),
+    OnDevice<float> dz(ctx, std::vector<float>(p.x.size(), 0.5F), {n, c});
+    gce_forward(ctx, {.x = z.ref(),
                       .target = t.ref(),
                       .weight = w.ref(),
+                      .num_valid = num_valid,
                       .reduction = p.reduction,
                       .q = p.q,
                       .loss = loss.ref()});
-    gce_backward(ctx, {.logits = z.ref(),
+    gce_backward(ctx, {.x = z.ref(),
                        .target = t.ref(),
                        .weight = w.ref(),
+                       .num_valid = num_valid,
                        .reduction = p.reduction,
                        .q = p.q,
                        .dloss = dloss.empty() ? TensorRef{} : dl.ref(),
-                       .dlogits = dz.ref()});
+                       .dx = dz.ref()});
     return {loss.fetch(), dz.fetch()};
 }
 }  // namespace
@@ -85,12 +91,14 @@ TEST(Gce, agrees_with_oracle_and_its_finite_differences)
          std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {1, 2}, {7, 1}, {70, 5}})
         for (Reduction const r : {Reduction::mean, Reduction::sum, Reduction::none})
             for (float const q : {0.01F, 0.7F, 1.0F}) {
-                Problem const p(n, classes, r, q);
+                Problem p(n, classes, r, q);
+                if (n == 7) p.num_valid = 4;
+                if (n == 1) p.num_valid = 0;
                 Context ctx = make_context();
                 bool const each = r == Reduction::none;
                 auto const dloss = random_values(each ? n : 1, 4);
                 Results const got = run(ctx, p, dloss);
-                Doubles const z(p.logits.begin(), p.logits.end());
+                Doubles const z(p.x.begin(), p.x.end());
                 Doubles want = oracle(p, z);
                 if (!each) want = {std::accumulate(want.begin(), want.end(), 0.0)};
                 expect_close(got.loss, want, 1e-12, kEps);  // double until the end
@@ -105,7 +113,7 @@ TEST(Gce, agrees_with_oracle_and_its_finite_differences)
                     z, 1e-5);
                 for (double& g : gradient)
                     g += 0.5;
-                expect_close(got.dlogits, gradient, 2e-7, 1e-6);
+                expect_close(got.dx, gradient, 2e-7, 1e-6);
             }
 }
 
@@ -114,12 +122,12 @@ TEST(Gce, huge_logits_stay_finite)
     for (std::size_t const classes : {1U, 2U}) {
         Problem p(2, classes, Reduction::none, 0.5F);
         p.weight = {1, 1};
-        p.logits = classes == 1 ? std::vector<float>{-1e4F, -1e4F}
-                                : std::vector<float>{1e4F, -1e4F, 1e4F, -1e4F};
+        p.x = classes == 1 ? std::vector<float>{-1e4F, -1e4F}
+                           : std::vector<float>{1e4F, -1e4F, 1e4F, -1e4F};
         Context ctx = make_context();
         Results const got = run(ctx, p, {});
         EXPECT_EQ(got.loss, (std::vector<float>{0, 2}));
-        for (float const g : got.dlogits)
+        for (float const g : got.dx)
             EXPECT_EQ(g, 0.5F);  // saturated: nothing is added
     }
 }
@@ -129,8 +137,8 @@ TEST(Gce, same_bits_for_any_number_of_threads)
     Problem const p(3001, 4, Reduction::mean, 0.7F);
     expect_same_for_any_threads([&](Context& ctx) {
         Results r = run(ctx, p, {});
-        r.dlogits.push_back(r.loss[0]);
-        return r.dlogits;
+        r.dx.push_back(r.loss[0]);
+        return r.dx;
     });
 }
 
@@ -139,26 +147,22 @@ TEST(Gce, refuses_bad_arguments)
     Context ctx = make_context();
     Buffer<float> a(ctx, 6), one(ctx, 1);
     Buffer<std::int32_t> t(ctx, 3), t2(ctx, 2);
-    GceArgs const good{.logits = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};
+    GceArgs const good{.x = a.ref({3, 2}), .target = t.ref(), .loss = one.ref()};
     EXPECT_NO_THROW(gce_forward(ctx, good));
     auto const refused = [&](auto change) {
         GceArgs bad = good;
         change(bad);
         EXPECT_THROW(gce_forward(ctx, bad), Error);
     };
-    refused([&](auto& b) { b.logits = a.ref(); });
+    refused([&](auto& b) { b.x = a.ref(); });
     refused([&](auto& b) { b.target = t2.ref(); });
     refused([&](auto& b) { b.weight = a.ref(); });
+    refused([&](auto& b) { b.num_valid = t.ref(); });
     refused([&](auto& b) { b.q = 0; });
     refused([&](auto& b) { b.q = 1.1F; });
     refused([&](auto& b) { b.loss = a.ref(); });
+    EXPECT_THROW(gce_backward(ctx, {.x = good.x, .target = t.ref(), .dx = a.ref({2, 3})}), Error);
     EXPECT_THROW(
-        gce_backward(ctx, {.logits = good.logits, .target = t.ref(), .dlogits = a.ref({2, 3})}),
-        Error);
-    EXPECT_THROW(
-        gce_backward(
-            ctx,
-            {.logits = good.logits, .target = t.ref(), .dloss = a.ref(), .dlogits = good.logits}),
-        Error);
+        gce_backward(ctx, {.x = good.x, .target = t.ref(), .dloss = a.ref(), .dx = good.x}), Error);
 }
 }  // namespace calofuse::test

@@ -8,6 +8,7 @@
 #include "models/focalh/hybrid.hpp"
 #include "tests/support/backend_test.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/weights.hpp"
 
 namespace calofuse::test {
 namespace {
@@ -27,7 +28,7 @@ HybridConfig config_of(GoldenCase const& c)
     config.dense = a.at("dense");
     config.embedding = a.at("embedding");
     config.head = a.at("head");
-    config.gnn = a.at("gnn");
+    config.gnn = parse<layers::DenseGraphKind>(a.at("gnn").get<std::string>(), "gnn");
     config.gnn_layers = a.at("gnn_layers");
     config.gnn_units = a.at("gnn_units");
     config.gat_heads = std::max<std::int64_t>(1, a.at("gat_heads"));
@@ -63,30 +64,24 @@ TEST_P(HybridGolden, forward_gradients_and_three_steps)
     Hybrid model(ctx, config);
     model.set_adjacency(c.floats("in.adjacency"));
     Parameters& parameters = model.parameters();
-    for (auto const& e : parameters.entries())
+    for (auto const& e : weights_of(parameters))
         parameters.upload(e, c.floats((e.trainable ? "param." : "state.") + e.spec.name));
 
     std::int64_t const batch = c.shape("in.image0")[0];
     Buffer<float> cells(ctx, cells_of(c, batch)), energy(ctx, c.floats("in.energy"));
     Buffer<float> label(ctx, c.floats("in.label")), loss(ctx, 1);
-    layers::CellInput const input{cells.ref({batch, kNumCells}), energy.ref({batch})};
+    AdcInput::Cells const input{cells.ref({batch, kNumCells}), energy.ref({batch})};
 
     Optimizer optimizer(ctx, parameters, {});
     Buffer<std::int64_t> position(ctx, 2), number(ctx, 1);  // no dropout: never read
     TensorRef logits, scored;
-    Tape train(ctx, Mode::train, position.ref(), [&](Tape& tape) {
+    Tape train(ctx, parameters, Mode::train, position.ref(), [&](Tape& tape) {
         Var const z = model.forward_cells(tape, input);
         logits = z.value;
-        tape.record(
-            "bce",
-            [&, z] {
-                bce_forward(ctx, {.logits = z.value, .target = label.ref(), .loss = loss.ref()});
-            },
-            [&, z] {
-                bce_backward(ctx, {.logits = z.value, .target = label.ref(), .dlogits = z.grad});
-            });
+        record(tape, "bce", bce_forward, {.x = z.value, .target = label.ref(), .loss = loss.ref()},
+               bce_backward, {.x = z.value, .target = label.ref(), .dx = z.grad});
     });
-    Tape score(ctx, Mode::evaluate, position.ref(),
+    Tape score(ctx, parameters, Mode::evaluate, position.ref(),
                [&](Tape& tape) { scored = model.forward_cells(tape, input).value; });
 
     score.run();
@@ -102,7 +97,7 @@ TEST_P(HybridGolden, forward_gradients_and_three_steps)
         losses.push_back(loss.download()[0]);
         if (k == 1) {
             c.compare("out.logit", fetch(ctx, logits));
-            for (auto const& e : parameters.entries()) {
+            for (auto const& e : weights_of(parameters)) {
                 if (e.trainable)
                     c.compare("grad.param." + e.spec.name, parameters.download_gradient(e));
                 else
@@ -111,7 +106,7 @@ TEST_P(HybridGolden, forward_gradients_and_three_steps)
         }
         optimizer.apply(number.ref());
         std::string const step = "step." + std::to_string(k) + ".";
-        for (auto const& e : parameters.entries()) {
+        for (auto const& e : weights_of(parameters)) {
             std::string const key = step + (e.trainable ? "param." : "state.") + e.spec.name;
             if (!c.has(key)) continue;
             c.compare(key, parameters.download(e));

@@ -11,6 +11,8 @@
 
 namespace calofuse::test {
 namespace {
+using Graph = layers::DenseGraphKind;
+
 HybridConfig small_config()
 {
     HybridConfig c;
@@ -31,9 +33,9 @@ std::vector<float> train_some(HybridConfig const& config,
     Context ctx = make_context(threads);
     ToyEvents const events(64);
     Hybrid model(ctx, config);
-    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
+    ToyInput const input(ctx, model, events);
     Optimizer optimizer(ctx, model.parameters(), {.learning_rate = 5e-3});
-    TrainingStep step(ctx, model, input, optimizer, 64);
+    TrainingStep step(ctx, model, input.placed, input.task, optimizer, 64);
     for (int i = 0; i < steps; ++i)
         step.begin(events.rows), step.run();
     if (last_loss != nullptr) *last_loss = step.loss();
@@ -46,11 +48,15 @@ TEST(Hybrid, has_the_published_number_of_parameters)
     Context ctx = make_context(1);
     Hybrid const model(ctx, {});
     EXPECT_EQ(model.parameters().num_trainable(), 774849);
-    EXPECT_EQ(model.parameters().num_state(), 4608);
-    EXPECT_EQ(model.parameters().num_trainable() + model.parameters().num_state(), 779457);
-    std::int64_t in_cnns = 0;
-    for (auto const& e : model.parameters().entries())
+    // Of batch norms; 256 pedestals and the energy's two doubles, in three floats each, are fitted.
+    std::int64_t statistics = 0, in_cnns = 0;
+    for (auto const& e : model.parameters().entries()) {
+        if (!e.trainable && e.spec.name.rfind("input.", 0) != 0) statistics += e.size;
         if (e.spec.name.rfind("cnn", 0) == 0) in_cnns += e.size;
+    }
+    EXPECT_EQ(statistics, 4608);
+    EXPECT_EQ(model.parameters().num_state(), statistics + 256 + 6);
+    EXPECT_EQ(model.parameters().num_trainable() + statistics, 779457);
     EXPECT_EQ(in_cnns, 758656);
 }
 
@@ -62,7 +68,7 @@ TEST(Hybrid, options_change_the_number_of_parameters)
     // One 5x5 CNN, the 7x7 one, the graph network and the head; 128 dense statistics a module.
     EXPECT_EQ(Hybrid(ctx, shared).parameters().num_trainable(), 79232 + 120192 + 2 * 8256 + 4289);
     HybridConfig gcn;
-    gcn.gnn = "gcn";
+    gcn.gnn = Graph::gcn;
     EXPECT_EQ(Hybrid(ctx, gcn).parameters().num_trainable(), 774849 - 2 * 64 * 64);
     HybridConfig deep;
     deep.gnn_layers = 3;
@@ -97,7 +103,7 @@ TEST(Hybrid, initial_weights_follow_glorot_and_the_seed)
 TEST(Hybrid, gradient_is_the_slope_of_the_loss)
 {
     // Along the gradient g the loss must change by |g|^2 h; fp32 sums leave about 1e-3 of that.
-    for (char const* gnn : {"gcs", "gcn", "gat"}) {
+    for (Graph const gnn : {Graph::gcs, Graph::gcn, Graph::gat}) {
         HybridConfig config = small_config();
         config.gnn = gnn;
         config.gat_heads = 4;
@@ -105,9 +111,9 @@ TEST(Hybrid, gradient_is_the_slope_of_the_loss)
         Context ctx = make_context();
         ToyEvents const events(32);
         Hybrid model(ctx, config);
-        EventInput const input(ctx, toy_scaling(), events.adc, events.label);
+        ToyInput const input(ctx, model, events);
         Optimizer frozen(ctx, model.parameters(), {.name = "sgd", .learning_rate = 0});
-        TrainingStep step(ctx, model, input, frozen, 32);
+        TrainingStep step(ctx, model, input.placed, input.task, frozen, 32);
         step.begin(events.rows), step.run();
         TensorRef const w = model.parameters().values();
         auto const keep = fetch(ctx, w), slope = fetch(ctx, model.parameters().gradients());
@@ -124,7 +130,7 @@ TEST(Hybrid, gradient_is_the_slope_of_the_loss)
             step.begin(events.rows), step.run();
             difference += sign * step.loss();
         }
-        EXPECT_NEAR(difference / (2 * h * norm), 1.0, 0.02) << gnn;
+        EXPECT_NEAR(difference / (2 * h * norm), 1.0, 0.02) << name_of(gnn);
     }
 }
 
@@ -134,11 +140,13 @@ TEST(Hybrid, every_option_learns_a_toy)
         HybridConfig config = small_config();
         config.conv_dropout = config.dense_dropout = config.head_dropout = 0;
         config.share_outer = option == 0;
-        config.gnn = option == 1 ? "gcn" : option == 2 ? "gat" : "gcs";
-        config.adjacency = option == 3 ? "full" : option == 1 ? "grid4" : "grid8";
-        config.readout = option == 4 ? "max" : "mean";
+        config.gnn = option == 1 ? Graph::gcn : option == 2 ? Graph::gat : Graph::gcs;
+        config.adjacency = option == 3   ? GridNeighbours::all
+                           : option == 1 ? GridNeighbours::four
+                                         : GridNeighbours::eight;
+        config.readout = option == 4 ? ReadoutKind::max : ReadoutKind::mean;
         config.gnn_layers = option % 4;
-        config.torch_init = option == 3;
+        if (option == 3) config.init = Init::torch_uniform;
         double loss = 0;
         train_some(config, 0, 60, &loss);
         EXPECT_LT(loss, 0.3) << "option " << option;
@@ -157,9 +165,9 @@ TEST(Hybrid, warm_step_allocates_nothing)
     Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
+    ToyInput const input(ctx, model, events);
     Optimizer optimizer(ctx, model.parameters(), {});
-    TrainingStep step(ctx, model, input, optimizer, 64);
+    TrainingStep step(ctx, model, input.placed, input.task, optimizer, 64);
     step.begin(events.rows), step.run();
     step.begin(events.rows), step.run();
     auto const pool = ctx.num_allocations();
@@ -175,9 +183,10 @@ TEST(Hybrid, score_of_an_event_does_not_depend_on_its_batch)
     Context ctx = make_context();
     ToyEvents const events(40);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
-    Scorer many(ctx, model, input, 40, Mode::evaluate), few(ctx, model, input, 7, Mode::evaluate);
-    Scorer alone(ctx, model, input, 1, Mode::evaluate);
+    ToyInput const input(ctx, model, events);
+    Scorer many(ctx, model, input.placed, 1, 40, Mode::evaluate),
+        few(ctx, model, input.placed, 1, 7, Mode::evaluate);
+    Scorer alone(ctx, model, input.placed, 1, 1, Mode::evaluate);
     auto const together = many.run(events.rows);
     EXPECT_EQ(few.run(events.rows), together);
     EXPECT_EQ(alone.run(events.rows), together);
@@ -190,9 +199,9 @@ TEST(Hybrid, calibration_makes_evaluation_agree_with_the_batch)
     Context ctx = make_context();
     ToyEvents const events(64);
     Hybrid model(ctx, small_config());
-    EventInput const input(ctx, toy_scaling(), events.adc, events.label);
-    Scorer calibrate(ctx, model, input, 64, Mode::calibrate);
-    Scorer evaluate(ctx, model, input, 64, Mode::evaluate);
+    ToyInput const input(ctx, model, events);
+    Scorer calibrate(ctx, model, input.placed, 1, 64, Mode::calibrate);
+    Scorer evaluate(ctx, model, input.placed, 1, 64, Mode::evaluate);
     auto const before = evaluate.run(events.rows);
     model.parameters().begin_calibration();
     auto const batch = calibrate.run(events.rows);
