@@ -92,14 +92,11 @@ void to_units(Task const& task, std::span<float> outputs)
         if (head.mean.empty()) continue;
         auto const first = static_cast<std::size_t>(task.first_column(h));
         auto const width = static_cast<std::size_t>(head.width());
-        std::size_t const per_value = width / head.mean.size();
-        for (std::size_t row = 0; row < outputs.size(); row += all)
-            for (std::size_t c = 0; c < width; ++c) {
-                float& x = outputs[row + first + c];
-                std::size_t const d = c / per_value;
-                x = static_cast<float>(static_cast<double>(x) * static_cast<double>(head.scale[d])
-                                       + static_cast<double>(head.mean[d]));
-            }
+        for (std::size_t row = 0; row < outputs.size(); row += all) {
+            auto const own = outputs.subspan(row + first, width);
+            std::ranges::transform(to_values(head, own), own.begin(),
+                                   [](double value) { return static_cast<float>(value); });
+        }
     }
 }
 }  // namespace

@@ -1,7 +1,5 @@
 #include "models/layers/ragged_points.hpp"
 
-#include <cmath>
-
 #include "kernels/data/take_ragged.hpp"
 #include "kernels/graph/csr.hpp"
 #include "kernels/graph/edge_features.hpp"
@@ -21,9 +19,6 @@ PointCloud symmetric(Tape& tape, PointCloud cloud)
             .out_source = cloud.source});
     return cloud;
 }
-
-constexpr char const* kMeanState = "input.mean";
-constexpr char const* kScaleState = "input.scale_inverse";
 
 std::string table_of(RaggedPointsConfig const& config, Dataset const& data)
 {
@@ -124,8 +119,7 @@ RaggedPoints::RaggedPoints(RaggedPointsConfig const& config, Dataset const& data
 
 void RaggedPoints::add_states(Context&, Parameters& parameters)
 {
-    mean_ = parameters.add_state({kMeanState, {features_}, Init::zeros});
-    scale_inverse_ = parameters.add_state({kScaleState, {features_}, Init::ones});
+    scaling_ = Standardise(parameters, "input", features_);
 }
 
 std::vector<std::string> RaggedPoints::columns() const
@@ -142,26 +136,13 @@ void RaggedPoints::fit(Parameters& parameters,
     if (!config_.standardise) return;
     Column const& column = data.at(config_.features);
     auto const& start = data.start.at(config_.table);
-    auto const width = static_cast<std::size_t>(features_);
-    std::vector<double> mean(width), spread(width);
-    double n = 0;
-    for (auto const row : rows) {  // Welford
+    Moments moments(features_);
+    for (auto const row : rows) {
         auto const r = static_cast<std::size_t>(row);
-        for (std::int64_t p = start[r]; p < start[r + 1]; ++p) {
-            n += 1;
-            for (std::size_t f = 0; f < width; ++f) {
-                double const x = column.value(p * features_ + static_cast<std::int64_t>(f));
-                double const delta = x - mean[f];
-                mean[f] += delta / n;
-                spread[f] += delta * (x - mean[f]);
-            }
-        }
+        for (std::int64_t p = start[r]; p < start[r + 1]; ++p)
+            moments.add(column, p);
     }
-    std::vector<float> centre(mean.begin(), mean.end()), scale(width, 1.0F);
-    for (std::size_t f = 0; f < width; ++f)
-        if (spread[f] > 0) scale[f] = static_cast<float>(1.0 / std::sqrt(spread[f] / n));
-    parameters.upload(parameters.find(kMeanState), centre);
-    parameters.upload(parameters.find(kScaleState), scale);
+    scaling_.set(parameters, moments.mean(), moments.spread());
 }
 
 PointCloud RaggedPoints::operator()(Tape& tape, Batch const& batch, Edges edges) const
@@ -172,7 +153,7 @@ PointCloud RaggedPoints::operator()(Tape& tape, Batch const& batch, Edges edges)
            {.row = batch.row, .count = batch.at(config_.features).count, .row_ptr = cloud.row_ptr});
     Parameters const& parameters = tape.parameters();
     cloud.x.value = taken(tape, batch, config_.features, cloud.row_ptr, features_,
-                          parameters.state(mean_), parameters.state(scale_inverse_));
+                          scaling_.mean(parameters), scaling_.scale_inverse(parameters));
     cloud.position = taken(tape, batch, config_.position, cloud.row_ptr, dimensions_);
     TensorRef weight;
     if (edges == Edges::with_features && !config_.weight.empty()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/layers/points.hpp"
+#include "models/layers/standardise.hpp"
 #include "runtime/settings.hpp"
 
 namespace calofuse::layers {
@@ -49,6 +50,6 @@ class RaggedPoints final : public Points {
   private:
     RaggedPointsConfig config_;  ///< with whole names of columns
     std::int64_t features_ = 0, dimensions_ = 0;
-    ParameterGroup mean_, scale_inverse_;
+    Standardise scaling_;
 };
 }  // namespace calofuse::layers

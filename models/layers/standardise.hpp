@@ -5,10 +5,26 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "models/engine/parameters.hpp"
+#include "runtime/dataset.hpp"
 
 namespace calofuse::layers {
+/// Mean and standard deviation of each of F numbers over rows that come one after the other (Welford).
+class Moments {
+  public:
+    explicit Moments(std::int64_t features);
+    /// Row `row` of a column of F numbers per row.
+    void add(Column const& column, std::int64_t row);
+    std::span<double const> mean() const { return mean_; }
+    std::vector<double> spread() const;  ///< 0 without rows
+
+  private:
+    std::vector<double> mean_, squares_;
+    double rows_ = 0;
+};
+
 class Standardise {
   public:
     Standardise() = default;

@@ -1,7 +1,5 @@
 #include "models/layers/table.hpp"
 
-#include <cmath>
-
 #include "kernels/data/take.hpp"
 #include "models/layers/conv.hpp"
 
@@ -53,23 +51,12 @@ void Table::fit(Standardise const& scaling,
 {
     std::vector<double> means, spreads;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-        Column const& column = data.at(columns_[c]);
-        auto const width = static_cast<std::size_t>(widths_[c]);
-        std::vector<double> mean(width), squares(width);
-        double n = 0;
-        for (auto const row : rows) {  // Welford
-            n += 1;
-            for (std::size_t f = 0; f < width; ++f) {
-                double const x = column.value(row * widths_[c] + static_cast<std::int64_t>(f));
-                double const delta = x - mean[f];
-                mean[f] += delta / n;
-                squares[f] += delta * (x - mean[f]);
-            }
-        }
-        for (std::size_t f = 0; f < width; ++f) {
-            means.push_back(mean[f]);
-            spreads.push_back(n > 0 ? std::sqrt(squares[f] / n) : 0);
-        }
+        Moments moments(widths_[c]);
+        for (auto const row : rows)
+            moments.add(data.at(columns_[c]), row);
+        auto const spread = moments.spread();
+        means.insert(means.end(), moments.mean().begin(), moments.mean().end());
+        spreads.insert(spreads.end(), spread.begin(), spread.end());
     }
     scaling.set(parameters, means, spreads);
 }
